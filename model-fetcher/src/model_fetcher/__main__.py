@@ -1,0 +1,5 @@
+"""`python -m model_fetcher` is `model-fetcher`."""
+
+from model_fetcher.cli import main
+
+main()
