@@ -1,6 +1,7 @@
 """The admin port: health, readiness, status, metrics, and `POST /sync`."""
 
 import json
+import socket
 import time
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,6 +47,19 @@ def _json(code: int, document: object) -> Reply:
     return code, _JSON, json.dumps(document).encode() + b"\n"
 
 
+class _Server(ThreadingHTTPServer):
+    """On every address, IPv4 and, where there is such a thing, IPv6."""
+
+    daemon_threads = True
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def server_bind(self) -> None:
+        """See socketserver.TCPServer.server_bind."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
 def serve(port: int, watchers: Sequence[Watcher]) -> ThreadingHTTPServer:
     """Answer on `port` (0: any free one) from threads of its own. Raises FetcherError if it is taken."""
 
@@ -54,8 +68,15 @@ def serve(port: int, watchers: Sequence[Watcher]) -> ThreadingHTTPServer:
 
         def _reply(self) -> None:
             # Read in full, so that closing the connection does not reset it under the answer.
-            self.rfile.read(min(int(self.headers.get("Content-Length") or 0), 1 << 20))
-            code, kind, body = answer(self.command, self.path, watchers, time.time())
+            length = self.headers.get("Content-Length", "")
+            self.rfile.read(min(int(length), 1 << 20) if length.isdecimal() else 0)
+            self._send(*answer(self.command, self.path, watchers, time.time()))
+
+        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+            # What http.server itself refuses is told as JSON like all else.
+            self._send(*_json(code, {"error": message or explain or "refused"}))
+
+        def _send(self, code: int, kind: str, body: bytes) -> None:
             self.send_response(code)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -68,11 +89,10 @@ def serve(port: int, watchers: Sequence[Watcher]) -> ThreadingHTTPServer:
             """Probes come every few seconds; nobody wants to read of them."""
 
     try:
-        server = ThreadingHTTPServer(("", port), Handler)
+        server = _Server(("", port), Handler)
     except OSError as error:
         raise FetcherError(
             f"cannot listen on port {port}: {error.strerror}; choose another --admin-port"
         ) from error
-    server.daemon_threads = True
     Thread(target=server.serve_forever, name="admin", daemon=True).start()
     return server

@@ -9,6 +9,7 @@ from model_fetcher.errors import FetcherError, IntegrityError, NotFound
 from model_fetcher.names import check_name
 
 _HISTORY = 10
+_CURE = "delete it, then promote a version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,26 @@ class Channel:
 def parse_channel(data: bytes, where: str) -> Channel:
     """Read a channel document; raises IntegrityError that names `where`."""
     try:
-        document = json.loads(data)
-        return _build(document)
-    except (KeyError, TypeError, ValueError, AttributeError, FetcherError) as error:
-        raise IntegrityError(f"{where} is not a channel ({error!r}): publish or promote a version") from error
+        return _build(json.loads(data))
+    except KeyError as error:
+        raise IntegrityError(f"{where} is not a channel: the key {error} is missing; {_CURE}") from error
+    except (TypeError, ValueError, AttributeError, RecursionError, FetcherError) as error:
+        raise IntegrityError(f"{where} is not a channel: {error}; {_CURE}") from error
 
 
 def _build(document: dict[str, Any]) -> Channel:
+    if not isinstance(document, dict):
+        raise ValueError("it is not a JSON object")
+    version = check_name("version", document["version"])
     before = document.get("history") or [document.get("previous")]
-    version, *history = (check_name("version", name) for name in [document["version"], *before] if name)
+    if not isinstance(before, list):
+        raise ValueError(f"history is {before!r}, not a list")
+    history = tuple(check_name("version", name) for name in before if name)
     percent = document.get("rollout", {}).get("percent", 100)
     if type(percent) is not int or not 0 <= percent <= 100:
         raise ValueError(f"rollout.percent is {percent!r}, not a whole number from 0 to 100")
     known = ("version", "previous", "history", "rollout")
-    return Channel(version, tuple(history), percent, {k: v for k, v in document.items() if k not in known})
+    return Channel(version, history, percent, {k: v for k, v in document.items() if k not in known})
 
 
 def point(channel: Channel | None, version: str, percent: int = 100) -> Channel:

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from model_fetcher import __version__, cli_publish, options, sidecar
-from model_fetcher.options import DURATION, Command, option
+from model_fetcher.errors import FetcherError
+from model_fetcher.options import DURATION, INTERVAL, URL, Command, option
 from model_fetcher.settings import Settings
 
 _HELP = """Keep a volume equal to a model in blob storage, and publish models to it.
@@ -57,7 +58,7 @@ def fetch(**flags: Any) -> None:
 
 @cli.command("watch", cls=Command)
 @_delivery_options
-@option("--interval", type=DURATION, default="60s", help="Time between polls, ± 20 %.")
+@option("--interval", type=INTERVAL, default="60s", help="Time between polls, ± 20 %.")
 @option(
     "--admin-port",
     type=click.IntRange(0, 65535),
@@ -72,6 +73,7 @@ def fetch(**flags: Any) -> None:
 )
 @option(
     "--confirm-url",
+    type=URL,
     default="",
     help="Ask this URL, e.g. http://127.0.0.1:8080/v2/repository/index, which version serves; "
     "undo a version that is refused.",
@@ -92,7 +94,11 @@ def _settings(flags: dict[str, Any]) -> Settings:
     settings = Settings(**given)
     if settings.model and len(settings.source) > 1:
         raise click.UsageError("--model names one model, and there are several sources: leave it out")
-    if len(settings.models()) < len(settings.source):
+    try:
+        models = settings.models()
+    except FetcherError as error:
+        raise click.UsageError(f"{error}; or name it with --model") from error
+    if len(models) < len(settings.source):
         raise click.UsageError("two sources have the same model name: rename one, or run two fetchers")
     return settings
 

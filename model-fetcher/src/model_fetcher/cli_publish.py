@@ -14,7 +14,7 @@ import click
 
 from model_fetcher import gate, publish
 from model_fetcher.channel import Channel
-from model_fetcher.errors import BundleRefused
+from model_fetcher.errors import NotFound
 from model_fetcher.options import CHANNEL, PAIR, SOURCE, VERSION, Command, argument, option, store_options
 from model_fetcher.progress import bar
 from model_fetcher.resolve import resolve
@@ -67,8 +67,7 @@ def publish_command(
     bundle = publish.read_bundle(bundle_dir)
     if not no_check:
         gate.run_check(check, bundle_dir)
-    if publish.read_bundle(bundle_dir) != bundle:
-        raise BundleRefused(f"bundle {bundle_dir} changed while it was checked: publish it again")
+        publish.check_unchanged(bundle)
     now = datetime.now(UTC)
     name = version or publish.default_version(bundle, now)
     with _opened(source, auth, endpoint) as store:
@@ -151,6 +150,8 @@ def verify_command(source: Address, version: str | None, channel: str, auth: str
 def _current(store: Source, channel: str) -> str:
     wanted = resolve(store, channel, pod="")
     assert wanted is not None
+    if wanted.plain:
+        raise NotFound(f"{store.url} has no manifest to compare with: publish it as a version")
     return wanted.manifest.version
 
 

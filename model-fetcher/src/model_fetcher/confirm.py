@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from enum import Enum
+from http.client import HTTPException
 from urllib.request import Request, urlopen
 
 _TIMEOUT = 2.0
@@ -36,18 +37,18 @@ def ask(url: str, model: str, version: str) -> Opinion:
         request = Request(url, data=b"{}", headers={"Content-Type": "application/json"})
         with urlopen(request, timeout=_TIMEOUT) as response:
             return read_index(json.load(response), model, version)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return Opinion(Answer.SILENT, str(error))
 
 
 def read_index(index: object, model: str, version: str) -> Opinion:
     """What a repository index says of one version. Pure."""
     entries = [entry for entry in index if isinstance(entry, dict)] if isinstance(index, list) else []
-    for entry in entries:
-        if (entry.get("name"), entry.get("version")) != (model, version):
-            continue
-        if entry.get("state") == "READY":
-            return Opinion(Answer.SERVED)
+    ours = [entry for entry in entries if (entry.get("name"), entry.get("version")) == (model, version)]
+    # A version may be listed twice: served now, refused before.
+    if any(entry.get("state") == "READY" for entry in ours):
+        return Opinion(Answer.SERVED)
+    for entry in ours:
         if entry.get("state") == "UNAVAILABLE":
             return Opinion(Answer.REFUSED, str(entry.get("reason") or "no reason given"))
     return Opinion(Answer.OTHER)

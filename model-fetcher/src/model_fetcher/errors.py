@@ -16,7 +16,7 @@ class StoreError(FetcherError):
 
 
 class SourceChanged(StoreError):
-    """A blob was overwritten while it was read; what was read of it is void."""
+    """A blob was overwritten while it was read, or since its beginning was; what was read of it is void."""
 
 
 class NotFound(FetcherError):

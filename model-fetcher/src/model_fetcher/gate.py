@@ -21,17 +21,26 @@ def default_check() -> list[str] | None:
     return [found, "check"] if found else None
 
 
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise FetcherError(f"cannot read the check {command!r}: {error}; correct --check") from error
+
+
 def run_check(command: str | None, bundle: Path) -> None:
     """Run `command BUNDLE`; raises BundleRefused with what it said if it exits non-zero.
 
     Without a command and without the server there is nothing to judge by: that is said in the log.
     """
-    words = shlex.split(command) if command else default_check()
+    words = _split(command) if command else default_check()
     if not words:
         log.warning("bundle is published unchecked: 'inference' is not installed; give --check")
         return
     try:
-        done = subprocess.run([*words, str(bundle)], text=True, capture_output=True, check=False)
+        done = subprocess.run(
+            [*words, str(bundle)], text=True, errors="replace", capture_output=True, check=False
+        )
     except OSError as error:
         raise FetcherError(f"cannot run the check {words[0]!r}: {error.strerror}; correct --check") from error
     for line in filter(None, done.stdout.splitlines()):

@@ -46,6 +46,7 @@ def set_up(level: str, form: str) -> None:
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler()
     handler.setFormatter(TextFormatter() if text else JsonFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # The SDK logs every request at info; that is for whoever debugs the SDK.
-    logging.getLogger("azure").setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("model_fetcher").setLevel(level.upper())
+    # It tells URLs, and with a SAS the query of a URL is the secret.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)

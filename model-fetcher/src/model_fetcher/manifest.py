@@ -69,7 +69,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     """
     try:
         document = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{where} is not JSON ({error}): publish the version again") from error
     try:
         return _build(document)
@@ -80,6 +80,8 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
 
 
 def _build(document: Any) -> Manifest:
+    if not isinstance(document, dict):
+        raise ValueError("it is not a JSON object")
     if document["format"] != _FORMAT:
         raise ValueError(f"format is {document['format']!r}, this program reads {_FORMAT}")
     files = tuple(_file(entry) for entry in document["files"])
@@ -104,7 +106,7 @@ def check_files(files: tuple[File, ...]) -> None:
         raise IntegrityError("it lists no files")
     if len(paths) < len(files):
         raise IntegrityError("it lists a path twice")
-    if MANIFEST in paths:
+    if any(path.split("/")[0] == MANIFEST for path in paths):
         raise IntegrityError(f"{MANIFEST} is the name of the manifest itself: rename the file")
     for path in paths:
         for at in (i for i, character in enumerate(path) if character == "/"):

@@ -45,7 +45,8 @@ class Option(_Collecting, click.Option):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"show_default": True, "show_envvar": True} | kwargs)
-        self.envvar = self.envvar or ENV_PREFIX + (self.name or "").upper()
+        flag = max(self.opts, key=len).lstrip("-")
+        self.envvar = self.envvar or ENV_PREFIX + flag.replace("-", "_").upper()
 
 
 class Argument(_Collecting, click.Argument):
@@ -103,6 +104,20 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+def parse_interval(text: str) -> float:
+    """A time between polls: not none at all, which would keep a core and the store busy."""
+    if seconds := parse_duration(text):
+        return seconds
+    raise FetcherError(f"{text!r} leaves no time between polls: give e.g. 60s")
+
+
+def parse_url(text: str) -> str:
+    """The URL of an HTTP server, without credentials: those would be told in logs. Empty for none."""
+    if text and not re.fullmatch(r"https?://[^\s/?#@]+[^\s?#@]*", text):
+        raise FetcherError("give a URL as https://HOST/PATH, without user, password and query")
+    return text
+
+
 def parse_pair(text: str) -> tuple[str, str]:
     """`KEY=VALUE` as key and value."""
     key, sign, value = text.partition("=")
@@ -112,6 +127,8 @@ def parse_pair(text: str) -> tuple[str, str]:
 
 
 DURATION = Parsed("duration", parse_duration)
+INTERVAL = Parsed("duration", parse_interval)
+URL = Parsed("url", parse_url)
 SOURCE = Parsed("source", parse_source)
 PAIR = Parsed("key=value", parse_pair)
 MODEL = Parsed("model", partial(check_name, "model"))
@@ -124,7 +141,7 @@ def store_options(command: Callable[..., None]) -> Callable[..., None]:
     level, form = click.Choice(_LEVELS), click.Choice(_FORMATS)
     for decorate in (
         option("--auth", type=click.Choice(METHODS), default="auto", help="How to sign in."),
-        option("--endpoint", default="", help="URL of the account, if not Azure's public one."),
+        option("--endpoint", type=URL, default="", help="URL of the account, if not Azure's public one."),
         option("--log-level", type=level, default="info", help="The least that is told."),
         option("--log-format", type=form, default="auto", help="auto: text on a terminal, else JSON."),
     )[::-1]:

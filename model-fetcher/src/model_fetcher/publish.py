@@ -12,6 +12,7 @@ from threading import Event
 from model_fetcher.channel import Channel, parse_channel, point, step_back
 from model_fetcher.errors import BundleRefused, Conflict, IntegrityError, NotFound
 from model_fetcher.manifest import MANIFEST, File, Manifest, bundle_digest, check_files, parse_manifest
+from model_fetcher.names import check_path
 from model_fetcher.resolve import channel_path, version, version_path, versions
 from model_fetcher.sources.base import NoSuchBlob, Progress, Source
 from model_fetcher.transfer import plan_ranges, read_in_order
@@ -36,13 +37,14 @@ class Bundle:
 def read_bundle(folder: Path) -> Bundle:
     """Hash every file below a directory; hidden ones stay behind.
 
-    Raises BundleRefused if there is none, if a link leads out of the directory, or if a name is unsafe.
+    Raises BundleRefused if there is none, if a link leads elsewhere than to a file of the directory, if a
+    name is unsafe, or if a file cannot be read.
     """
-    paths = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
     try:
+        paths = sorted(check_path(path.relative_to(folder).as_posix()) for path in _files(folder))
         files = tuple(_hashed(folder, path) for path in paths)
         check_files(files)
-    except IntegrityError as error:
+    except (IntegrityError, OSError) as error:
         raise BundleRefused(f"bundle {folder} cannot be published: {error}") from error
     return Bundle(folder, files)
 
@@ -53,6 +55,8 @@ def _files(folder: Path) -> Iterator[Path]:
             continue
         if not path.resolve().is_relative_to(folder.resolve()):
             raise BundleRefused(f"{path} is a link out of the bundle: put the file itself there")
+        if path.is_symlink() and not path.is_file():
+            raise BundleRefused(f"{path} is a link to a directory or to nothing: put the files there")
         if path.is_file():
             yield path
 
@@ -61,6 +65,12 @@ def _hashed(folder: Path, path: str) -> File:
     with (folder / path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return File(path, os.fstat(file.fileno()).st_size, digest)
+
+
+def check_unchanged(bundle: Bundle) -> None:
+    """Raise BundleRefused unless the directory is what it was when it was hashed."""
+    if read_bundle(bundle.folder) != bundle:
+        raise BundleRefused(f"bundle {bundle.folder} changed while it was published: publish it again")
 
 
 def default_version(bundle: Bundle, now: datetime) -> str:
@@ -91,6 +101,7 @@ def publish(
     present = {file.path: file.bytes for file in source.list(version_path(name))}
     for file in bundle.files:
         _create(source, version_path(name) + file.path, bundle.folder / file.path, file, present, progress)
+    check_unchanged(bundle)
     try:
         source.write(version_path(name) + MANIFEST, manifest.to_json(), replacing="")
     except Conflict:
@@ -178,7 +189,7 @@ def list_versions(source: Source) -> list[Listed]:
     pointers: dict[str, list[str]] = {}
     for file in source.list("channels/"):
         name = file.path.removeprefix("channels/").removesuffix(".json")
-        if (document := source.read(file.path)) is not None:
+        if file.path.endswith(".json") and (document := source.read(file.path)) is not None:
             pointers.setdefault(parse_channel(document.data, file.path).version, []).append(name)
     found = [version(source, name) for name in versions(source)]
     if not found:

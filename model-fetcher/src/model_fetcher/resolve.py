@@ -108,13 +108,17 @@ def _plain(source: Source, single: bool) -> Wanted | None:
     except NoSuchBlob:
         return None
     if single:
-        name = source.url.rpartition("/")[2]
+        name = source.url.rstrip("/").rpartition("/")[2]
         files = [replace(files[0], path=_SINGLE if name.endswith(".onnx") else name)]
-    for file in files:
-        check_path(file.path)
-    if not files or any(file.path.startswith("channels/") for file in files):
+    # Versions without a channel: somebody is publishing here for the first time.
+    if not files or any(file.path.startswith(("channels/", "versions/")) for file in files):
         return None
-    check_files(tuple(files))
+    try:
+        for file in files:
+            check_path(file.path)
+        check_files(tuple(files))
+    except IntegrityError as error:
+        raise IntegrityError(f"{source.url} cannot be taken as a bundle: {error}") from error
     return Wanted(Manifest(_plain_version(files), tuple(files)), single=single)
 
 

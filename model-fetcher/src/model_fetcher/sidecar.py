@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,7 +10,7 @@ from threading import Event, Thread
 
 from model_fetcher import __version__, admin
 from model_fetcher.confirm import ask
-from model_fetcher.errors import FetcherError, Stopped, StoreError
+from model_fetcher.errors import FetcherError, SourceChanged, Stopped, StoreError
 from model_fetcher.fetch import Delivery, Keep
 from model_fetcher.progress import bar
 from model_fetcher.settings import Settings
@@ -21,13 +20,14 @@ from model_fetcher.watch import Timing, Watcher
 
 log = logging.getLogger(__name__)
 _ATTEMPTS = 3
-_POLL = 0.2
+_POLL = 0.05
 
 
 def fetch(settings: Settings) -> None:
     """Bring each source's version to the volume, and end; all sources at once.
 
-    Raises the first error. A store that is away is no error where a version is on disk already.
+    Raises the last error, having told the others. A store that is away is no error where a version is on
+    disk already.
     """
     log.info("model-fetcher fetch", extra={"version": __version__, "settings": settings.to_log()})
     stop, failed = Event(), list[Exception]()
@@ -38,10 +38,12 @@ def fetch(settings: Settings) -> None:
         ]
         threads = [_start(job, failed) for job in jobs]
         with _signals(stop.set, lambda: None):
-            while any(thread.is_alive() for thread in threads) and not stop.is_set():
-                threads[-1].join(_POLL) if threads[-1].is_alive() else time.sleep(_POLL)
+            while any(thread.is_alive() for thread in threads) and not stop.wait(_POLL):
+                pass
+    for error in failed[:-1]:
+        log.error(str(error))
     if failed:
-        raise failed[0]
+        raise failed[-1]
     if stop.is_set():
         raise FetcherError("stopped by a signal; what was fetched is kept for the next run")
 
@@ -69,7 +71,8 @@ def _fetch(delivery: Delivery, settings: Settings) -> None:
             delivery.collect({wanted.manifest.version})
             return
         except StoreError as error:
-            if attempt == _ATTEMPTS:
+            # A store that is away has been tried for long by its client; one that changed is read anew.
+            if attempt == _ATTEMPTS or not isinstance(error, SourceChanged):
                 _make_do(delivery, error)
                 return
             log.warning(str(error), extra={"model": delivery.model, "attempt": attempt})

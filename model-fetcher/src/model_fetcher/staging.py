@@ -4,12 +4,12 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
-from model_fetcher.errors import IntegrityError, Stopped, VolumeError
+from model_fetcher.errors import IntegrityError, SourceChanged, Stopped, VolumeError
 from model_fetcher.manifest import MANIFEST, File, Manifest
 from model_fetcher.resolve import Wanted
 from model_fetcher.sources.base import Source
@@ -30,6 +30,7 @@ class _Part:
     file: File
     path: Path
     bytes: int = 0
+    resumed: bool = False
     hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     @property
@@ -52,8 +53,9 @@ class Stage:
     def fill(self, source: Source, wanted: Wanted) -> Manifest:
         """Bring every file of the version into the directory; returns its manifest, hashes filled in.
 
-        Raises IntegrityError (what does not match is thrown away), SourceChanged, Stopped, and
-        VolumeError if the disk is full; if it is too small, before the first byte is fetched.
+        Raises IntegrityError (what does not match is thrown away), SourceChanged (also if it was resumed
+        and does not match), Stopped, and VolumeError if the disk is full; if it is too small, before the
+        first byte is fetched.
         """
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -76,20 +78,24 @@ class Stage:
             part.path.unlink()
         part.path.touch()
         self._hash(part, part.path)
-        self.count("resumed", part.bytes)
         if file.sha256 and part.whole and part.hash.hexdigest() != file.sha256:
             part.path.unlink()
             part.path.touch()
             return _Part(file, part.path)
+        if part.bytes:
+            part.resumed = True
+            self.count("resumed", part.bytes)
         return part
 
     def _link(self, part: _Part, source: Path) -> bool:
         # Hashed once more: a disk that lost bits must not hand them on, and reading costs less than fetching.
         self._hash(part, source)
         if part.whole and part.hash.hexdigest() == part.file.sha256:
-            os.link(source, part.path)
-            self.count("linked", part.bytes)
-            return True
+            # Not every file system has hard links, and none has them to files of other users.
+            with suppress(OSError):
+                os.link(source, part.path)
+                self.count("linked", part.bytes)
+                return True
         part.bytes, part.hash = 0, hashlib.sha256()
         return False
 
@@ -120,6 +126,11 @@ def _check(part: _Part) -> File:
     if part.file.sha256 in ("", found):
         return replace(part.file, sha256=found)
     part.path.unlink(missing_ok=True)
+    if part.resumed:
+        # The beginning may be what is wrong: a machine that lost power loses what was not yet synced.
+        raise SourceChanged(
+            f"{part.file.path!r} was resumed and came out wrong: it is fetched whole next time"
+        )
     raise IntegrityError(
         f"{part.file.path!r} has sha256 {found}, its manifest says {part.file.sha256}: "
         "it was changed after it was published; publish a new version"

@@ -1,6 +1,6 @@
 """What `/status`, `/readyz` and `/metrics` tell of the watchers. Reads, never writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -51,28 +51,30 @@ class _Models(Collector):
         self._watchers = watchers
 
     def collect(self) -> Iterable[Metric]:
-        """The metrics of all models, from their states as they are now."""
-        states = [(watcher.delivery.model, watcher.state) for watcher in self._watchers]
-        yield _counter("polls", "Polls of the source, by result.", "result", _RESULTS, states, "polls")
-        yield _counter("bytes", "Bytes brought to the volume, by way.", "way", _WAYS, states, "moved")
-        yield _gauge("failures", "Failed polls in a row.", states, lambda s: s.failures)
-        yield _gauge("in_sync", "1 if the version on disk is the wanted one.", states, lambda s: s.in_sync)
-        yield _gauge("refused", "Versions that the server refused.", states, lambda s: len(s.refused))
-        yield _gauge("model_bytes", "Size of the version on disk.", states, lambda s: s.bytes)
-        times = (
-            ("last_check", "When the source was last asked.", lambda s: s.last_check or 0),
-            ("last_success", "When the source last answered.", lambda s: s.last_success or 0),
-            ("current", "When the version on disk became current.", lambda s: s.current_since or 0),
-        )
-        for name, text, value in times:
-            yield _gauge(f"{name}_timestamp_seconds", text, states, value)
-        info = GaugeMetricFamily(
-            f"{_PREFIX}model_info", "The version on disk.", labels=["model", "version", "digest"]
-        )
-        for model, state in states:
-            if state.current:
-                info.add_metric([model, state.current, state.digest], 1)
-        yield info
+        """See Collector.collect."""
+        return families([(watcher.delivery.model, watcher.state) for watcher in self._watchers])
+
+
+def families(states: Sequence[tuple[str, State]]) -> Iterator[Metric]:
+    """The metrics of all models, from their states as they are now."""
+    yield _counter("polls", "Polls of the source, by result.", "result", _RESULTS, states, "polls")
+    yield _counter("bytes", "Bytes brought to the volume, by way.", "way", _WAYS, states, "moved")
+    yield _gauge("failures", "Failed polls in a row.", states, lambda s: s.failures)
+    yield _gauge("in_sync", "1 if the version on disk is the wanted one.", states, lambda s: s.in_sync)
+    yield _gauge("refused", "Versions that the server refused.", states, lambda s: len(s.refused))
+    yield _gauge("model_bytes", "Size of the version on disk.", states, lambda s: s.bytes)
+    for name, text, value in (
+        ("last_check", "When the source was last asked.", lambda s: s.last_check or 0),
+        ("last_success", "When the source last answered.", lambda s: s.last_success or 0),
+        ("current", "When the version on disk became current.", lambda s: s.current_since or 0),
+    ):
+        yield _gauge(f"{name}_timestamp_seconds", text, states, value)
+    labels = ["model", "version", "digest"]
+    info = GaugeMetricFamily(f"{_PREFIX}model_info", "1 for the version on disk.", labels=labels)
+    for model, state in states:
+        if state.current:
+            info.add_metric([model, state.current, state.digest], 1)
+    yield info
 
 
 def _counter(

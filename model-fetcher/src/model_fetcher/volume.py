@@ -41,7 +41,7 @@ class ModelDir:
 
     def prepare(self) -> None:
         """Make the directories; raises VolumeError if that cannot be, or if a stranger is in the way."""
-        if self._link.exists() and not self._link.is_symlink():
+        if os.path.lexists(self._link) and not self._link.is_symlink():
             raise VolumeError(
                 f"{self._link} is not a link, so something else keeps this directory: "
                 "give the fetcher a directory of its own, or another --model"
@@ -62,10 +62,12 @@ class ModelDir:
     def current(self) -> str | None:
         """The version that the link names, if it is there."""
         try:
-            target = os.readlink(self._link)
+            target = Path(os.readlink(self._link))
         except OSError:
             return None
-        return Path(target).name if self._link.exists() else None
+        # A link of another shape is not ours: the next flip replaces it.
+        ours = target == Path("versions", target.name) and (self.path / target).exists()
+        return target.name if ours else None
 
     def installed(self, version: str) -> Manifest | None:
         """The manifest of a version on the volume, None if it is not there or has lost files.
@@ -79,10 +81,7 @@ class ModelDir:
             manifest = parse_manifest((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
         except (OSError, IntegrityError) as error:
             raise VolumeError(f"{folder} was not made by the fetcher ({error}): remove it") from error
-        if all(_has_size(folder / file.path, file.bytes) for file in manifest.files):
-            return manifest
-        self._remove(version)
-        return None
+        return manifest if all(_has_size(folder / file.path, file.bytes) for file in manifest.files) else None
 
     def staging(self, version: str) -> Path:
         """Where a version is brought together. Those of other versions are given up."""
@@ -102,8 +101,10 @@ class ModelDir:
         return found
 
     def install(self, stage: Path, version: str) -> None:
-        """Give a complete staging directory its name."""
+        """Give a complete staging directory its name, in place of one that has lost files."""
         with disk_errors(self.path):
+            if (self._versions / version).exists():
+                self._remove(version)
             os.rename(stage, self._versions / version)
             sync_folder(self._versions)
 

@@ -72,12 +72,14 @@ class Watcher:
         self.wake = Event()
         self._timing = timing
         self._ask = ask
+        self._next_poll = 0.0
         self._adopt()
 
     def run(self) -> None:
         """Poll until `stop`, or until the first version has been out of reach for too long."""
         while not self.delivery.stop.is_set() and self.fatal is None:
-            self.wake.wait(self.tick())
+            if self.wake.wait(self.tick()):
+                self._next_poll = 0.0
             self.wake.clear()
 
     def _adopt(self) -> None:
@@ -87,12 +89,7 @@ class Watcher:
         with suppress(FetcherError):
             manifest = place.installed(name) if name else None
             if manifest is not None:
-                self.state.current, self.state.bytes, self.state.digest = (
-                    name,
-                    manifest.bytes,
-                    manifest.digest,
-                )
-                self.state.current_since = self._timing.clock()
+                self._is_current(manifest)
 
     def tick(self) -> float:
         """One poll; returns the seconds to wait before the next. Raises nothing."""
@@ -108,16 +105,23 @@ class Watcher:
         state.polls[result] += 1
         state.failures, state.last_error, state.last_success = 0, "", state.last_check
         wait = after_success(timing.interval, timing.spread)
-        return min(wait, _CONFIRM_POLL) if self._unconfirmed else wait
+        if not self._unconfirmed:
+            return wait
+        # The server is asked more often than the store.
+        self._next_poll = self._next_poll or timing.clock() + wait
+        return min(wait, _CONFIRM_POLL)
 
     def _sync(self) -> str:
-        found = self.delivery.wanted(self.state.wanted)
-        if found is not None:
-            # The channel moved: whatever was refused before gets its chance again.
-            self.state.wanted, self.state.refused = found, {}
+        if self._timing.clock() >= self._next_poll:
+            self._next_poll = 0.0
+            found = self.delivery.wanted(self.state.wanted)
+            if found is not None:
+                # The channel moved: whatever was refused before gets its chance again.
+                self.state.wanted, self.state.refused = found, {}
         target = self._target()
         changed = target is not None and self._bring(target)
         self._confirm()
+        self._tidy()
         return "success" if changed else "noop"
 
     def _target(self) -> Wanted | None:
@@ -126,22 +130,31 @@ class Watcher:
         assert wanted is not None
         if wanted.manifest.version not in self.state.refused:
             return wanted
-        before = self.state.confirmed or wanted.previous
-        if before is None or before in self.state.refused or before == self.state.current:
-            return None
-        return self.delivery.version(before)
+        # A restarted fetcher does not know what was confirmed, but has it on disk.
+        for before in (self.state.confirmed, self.state.previous, wanted.previous):
+            if before == self.state.current:
+                return None
+            if before is not None and before not in self.state.refused:
+                return self.delivery.version(before)
+        return None
 
     def _bring(self, target: Wanted) -> bool:
         state, name = self.state, target.manifest.version
-        if state.current == name and self.delivery.place.current() == name:
+        same = target.plain or target.manifest.digest == state.digest
+        if same and state.current == name == self.delivery.place.current():
             return False
-        manifest = self.delivery.bring(target)
-        self._is_current(manifest)
-        wanted = state.wanted.manifest.version if state.wanted else name
-        # Tidying up must not make a delivery fail that has succeeded; the next one tries again.
-        with suppress(FetcherError):
-            self.delivery.collect({name, wanted, state.confirmed or name})
+        self._tidy()  # makes room
+        self._is_current(self.delivery.bring(target))
         return True
+
+    def _tidy(self) -> None:
+        """Remove what is too old by now, and nothing that is wanted or may be gone back to."""
+        state = self.state
+        before = state.confirmed or (state.previous if self._unconfirmed else None)
+        wanted = state.wanted.manifest.version if state.wanted else None
+        # Tidying up must not make a delivery fail; the next poll tries again.
+        with suppress(FetcherError):
+            self.delivery.collect({name for name in (state.current, before, wanted) if name})
 
     def _is_current(self, manifest: Manifest) -> None:
         state, name = self.state, manifest.version

@@ -31,16 +31,19 @@ class Address:
 
 def parse_source(url: str) -> Address:
     """Take a SOURCE apart, or raise FetcherError that says what one looks like."""
-    parts = urlsplit(url)
-    if parts.query or parts.username:
+    known = "file:///DIR/MODEL or az://ACCOUNT/CONTAINER/PREFIX/MODEL"
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise FetcherError(f"source {url!r} is not a URL ({error}): give {known}") from error
+    if parts.query or "@" in parts.netloc:
         bare = f"{parts.scheme}://{parts.hostname}{parts.path}"
         raise FetcherError(f"source {bare!r} carries a secret: put it into AZURE_STORAGE_SAS_TOKEN")
     path = unquote(parts.path).rstrip("/")
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and path:
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and path.startswith("/"):
         return Address(url, "file", "", path)
     if parts.scheme == "az" and parts.netloc and len(path.split("/")) >= 3:
         return Address(url, "az", parts.netloc, path.lstrip("/"))
-    known = "file:///DIR/MODEL or az://ACCOUNT/CONTAINER/PREFIX/MODEL"
     if parts.scheme in ("file", "az"):
         raise FetcherError(f"source {url!r} is incomplete: give {known}")
     raise FetcherError(f"source {url!r} has an unknown scheme: give {known}")

@@ -1,5 +1,6 @@
 """Azure Blob Storage as a store: `az://ACCOUNT/CONTAINER/PREFIX/digits`."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,6 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
-    ResourceExistsError,
     ResourceModifiedError,
     ResourceNotModifiedError,
 )
@@ -22,6 +22,7 @@ from model_fetcher.sources.azure_auth import SignIn
 from model_fetcher.sources.base import Document, NoSuchBlob, Progress
 
 _GONE = {"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled", "AccountBeingCreated"}
+_TAKEN = {"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "UnauthorizedBlobOverwrite"}
 _CURE = {
     "connection-string": "check AZURE_STORAGE_CONNECTION_STRING",
     "key": "check AZURE_STORAGE_KEY",
@@ -125,15 +126,14 @@ class AzureSource:
             yield
         except FetcherError:
             raise
-        except (ResourceExistsError, ResourceModifiedError) as error:
-            raise Conflict(f"{doing}: somebody else wrote it first") from error
         except HttpResponseError as error:
             raise self._translated(doing, error) from error
         except AzureError as error:
             raise StoreError(f"{doing}: {_first_line(error)}") from error
 
     def _translated(self, doing: str, error: HttpResponseError) -> FetcherError:
-        code = str(getattr(error, "error_code", "") or "")
+        code = getattr(error, "error_code", None) or ""
+        code = str(getattr(code, "value", code))
         if code in _GONE:
             where = f"container {self._container.container_name!r} of {self._service.account_name!r}"
             return NotFound(f"{doing}: {where} is not there ({code}): create it or correct the source")
@@ -142,6 +142,8 @@ class AzureSource:
             return AccessDenied(f"{doing}: {code or _first_line(error)}; {self._cure}")
         if code in ("ResourceNotFound", "PublicAccessNotPermitted"):
             return AccessDenied(f"{doing}: {code}; {self._cure}")
+        if code in _TAKEN:
+            return Conflict(f"{doing}: somebody else wrote it first")
         if error.status_code == 404:
             return NoSuchBlob(f"{doing}: it is not there")
         return StoreError(f"{doing}: {code or _first_line(error)}")
@@ -152,4 +154,5 @@ def _if(condition: MatchConditions, etag: str) -> dict[str, Any]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
+    # The SDK quotes the URL that it asked, and with a SAS the query of the URL is the secret.
+    return re.sub(r"\?[^\s'\")]*", "?…", str(error).strip().split("\n")[0])

@@ -59,7 +59,7 @@ def sign_in(account: str, env: Mapping[str, str], method: str = "auto", endpoint
 
 def _credential(method: str, account: str, env: Mapping[str, str]) -> Any:
     if method == "key":
-        return {"account_name": account, "account_key": env[KEY]}
+        return {"account_name": account, "account_key": env[KEY].strip()}
     if method == "sas":
         return _sas(env[SAS])
     if method == "anonymous":
@@ -76,7 +76,7 @@ def _sas(token: str) -> Any:
     # Imported late: `--help` and directories as stores do not pay for the Azure SDK.
     from azure.core.credentials import AzureSasCredential
 
-    return AzureSasCredential(token.lstrip("?"))
+    return AzureSasCredential(token.strip().lstrip("?"))
 
 
 def _from_connection_string(account: str, text: str, endpoint: str) -> SignIn:
@@ -85,7 +85,7 @@ def _from_connection_string(account: str, text: str, endpoint: str) -> SignIn:
     if known.get("usedevelopmentstorage") == "true":
         raise FetcherError(f"{CONNECTION_STRING} is a shortcut for the emulator: give the full string")
     endpoint = endpoint or known.get("blobendpoint", "") or _public(account, known)
-    owner = known.get("accountname") or urlsplit(endpoint).netloc.split(".")[0]
+    owner = known.get("accountname") or (urlsplit(endpoint).hostname or "").split(".")[0]
     if owner != account:
         raise AccessDenied(f"{CONNECTION_STRING} is for account {owner!r}, the source names {account!r}")
     if key := known.get("accountkey"):

@@ -101,7 +101,7 @@ class FileSource:
 
     def _walk(self, prefix: str) -> Iterator[File]:
         start = self._root / prefix.rpartition("/")[0]
-        for folder, folders, names in os.walk(start):
+        for folder, folders, names in os.walk(start, onerror=_unless_absent):
             if folder == str(self._root):
                 folders[:] = [name for name in folders if not name.startswith(".")]
                 names = [name for name in names if not name.startswith(".")]
@@ -114,6 +114,8 @@ class FileSource:
 
     @contextmanager
     def _scratch(self) -> Iterator["tempfile._TemporaryFileWrapper[bytes]"]:
+        if self._root.is_file():
+            raise StoreError(f"{self.url} is a single file, no place for versions: publish to a directory")
         folder = self._root / _SCRATCH
         folder.mkdir(parents=True, exist_ok=True)
         copy = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115
@@ -141,6 +143,12 @@ def _errors(doing: str) -> Iterator[None]:
         raise AccessDenied(f"cannot {doing}: {error.strerror}; check owner and mode") from error
     except OSError as error:
         raise StoreError(f"cannot {doing}: {error.strerror or error}") from error
+
+
+def _unless_absent(error: OSError) -> None:
+    # What may not be read must not look like a smaller bundle.
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _etag(status: os.stat_result) -> str:

@@ -1,0 +1,128 @@
+"""ONNX models for tests, made with the onnx package's helpers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET, IR_VERSION = 21, 10
+
+
+def save(path: Path, nodes: list[Any], inputs: list[Any], outputs: list[Any], weights: list[Any]) -> None:
+    """Write a model of one graph."""
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, weights)
+    opsets = [helper.make_opsetid("", OPSET)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION), path)
+
+
+def value(name: str, kind: int, shape: list[Any]) -> Any:
+    """Describe an input or an output."""
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def identity(path: Path, kind: int = TensorProto.FLOAT, shape: tuple[Any, ...] = ("N", 2)) -> None:
+    """`y = x`, of any datatype."""
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    save(path, nodes, [value("x", kind, list(shape))], [value("y", kind, list(shape))], [])
+
+
+def weights(name: str, array: NDArray[Any]) -> Any:
+    """Make an initializer."""
+    return numpy_helper.from_array(array, name)
+
+
+def classifier(path: Path, likes: int = 0, batch: Any = "N", side: int = 8) -> None:
+    """Score pictures [N, 1, side, side] for ten classes; the class `likes` is sure to win."""
+    bias = np.zeros(10, np.float32)
+    bias[likes] = 5
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"], axis=1),
+        helper.make_node("MatMul", ["flat", "w"], ["product"]),
+        helper.make_node("Add", ["product", "b"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    inputs = [value("image", TensorProto.FLOAT, [batch, 1, side, side])]
+    outputs = [value("probabilities", TensorProto.FLOAT, [batch, 10])]
+    zeros = np.zeros((side * side, 10), np.float32)
+    save(path, nodes, inputs, outputs, [weights("w", zeros), weights("b", bias)])
+
+
+def nan(path: Path) -> None:
+    """`y = x / 0`: NaN for 0, infinities for all else."""
+    nodes = [helper.make_node("Div", ["x", "zero"], ["y"])]
+    zero = weights("zero", np.zeros(1, np.float32))
+    save(path, nodes, [value("x", TensorProto.FLOAT, ["N"])], [value("y", TensorProto.FLOAT, ["N"])], [zero])
+
+
+def add(path: Path) -> None:
+    """`total = a + b`, `difference = a - b`: two inputs, two outputs."""
+    nodes = [
+        helper.make_node("Add", ["a", "b"], ["total"]),
+        helper.make_node("Sub", ["a", "b"], ["difference"]),
+    ]
+    inputs = [value(name, TensorProto.FLOAT, ["N", 2]) for name in ("a", "b")]
+    outputs = [value(name, TensorProto.FLOAT, ["N", 2]) for name in ("total", "difference")]
+    save(path, nodes, inputs, outputs, [])
+
+
+def pick(path: Path) -> None:
+    """`y = table[x]` of four: an index beyond fails when the model runs."""
+    nodes = [helper.make_node("Gather", ["table", "x"], ["y"])]
+    table = weights("table", np.arange(4, dtype=np.float32))
+    save(path, nodes, [value("x", TensorProto.INT64, ["N"])], [value("y", TensorProto.FLOAT, ["N"])], [table])
+
+
+def slow(path: Path) -> None:
+    """Multiply two matrices `rounds` times: as slow as a test needs."""
+    side = 256
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["before", "w"], ["after"]),
+            helper.make_node("Identity", ["go"], ["on"]),
+        ],
+        "body",
+        [value("at", TensorProto.INT64, []), value("go", TensorProto.BOOL, []),
+         value("before", TensorProto.FLOAT, [side, side])],
+        [value("on", TensorProto.BOOL, []), value("after", TensorProto.FLOAT, [side, side])],
+    )  # fmt: skip
+    nodes = [
+        helper.make_node("Loop", ["rounds", "", "start"], ["end"], body=body),
+        helper.make_node("ReduceSum", ["end"], ["y"], keepdims=0),
+    ]
+    constants = [
+        weights("w", np.eye(side, dtype=np.float32)),
+        weights("start", np.ones((side, side), np.float32)),
+    ]
+    save(
+        path, nodes, [value("rounds", TensorProto.INT64, [])], [value("y", TensorProto.FLOAT, [])], constants
+    )
+
+
+def big(path: Path, mebibytes: int, seed: int) -> None:
+    """Score pictures like `classifier`, through a matrix of that size."""
+    random = np.random.default_rng(seed)
+    side = int((mebibytes * 2**20 / 4) ** 0.5)
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"], axis=1),
+        helper.make_node("MatMul", ["flat", "a"], ["wide"]),
+        helper.make_node("MatMul", ["wide", "b"], ["deep"]),
+        helper.make_node("MatMul", ["deep", "c"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    shapes = {"a": (64, side), "b": (side, side), "c": (side, 10)}
+    tensors = [weights(name, random.random(shape, np.float32)) for name, shape in shapes.items()]
+    inputs = [value("image", TensorProto.FLOAT, ["N", 1, 8, 8])]
+    save(path, nodes, inputs, [value("probabilities", TensorProto.FLOAT, ["N", 10])], tensors)
+
+
+def mapping(path: Path) -> None:
+    """Give what scikit-learn's converter makes by default: a list of maps, which v2 cannot carry."""
+    nodes = [helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])]
+    kind = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    output = helper.make_value_info("y", helper.make_sequence_type_proto(kind))
+    graph = helper.make_graph(nodes, "graph", [value("x", TensorProto.FLOAT, ["N", 2])], [output])
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION), path)
