@@ -1,0 +1,102 @@
+"""The command line: `inference serve` and `inference check`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inference import __version__, logs, server
+from inference.check import check_bundle
+from inference.errors import Refused, SettingsError
+from inference.listener import open_socket
+from inference.logs import fields, logger
+from inference.server import Sockets
+from inference.settings import OPTIONS, Settings, read_settings
+from inference.signals import Stop, leave
+from inference.supervisor import Supervisor
+
+FAILED, USAGE = 1, 2
+
+
+def _options(function: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(OPTIONS):
+        function = click.option(
+            option.flag,
+            envvar=option.variable,
+            multiple=option.multiple,
+            metavar="TEXT",
+            help=f"{option.help} [{_default(option.default)}; {option.variable}]",
+        )(function)
+    return function
+
+
+def _default(text: str | None) -> str:
+    return "required" if text is None else f"default: {text or 'all'}"
+
+
+@click.group()
+@click.version_option(__version__, prog_name="inference")
+def main() -> None:
+    """Serve the ONNX models of a shared volume."""
+
+
+@main.command()
+@_options
+def serve(**given: Any) -> None:
+    """Serve every model of a volume, and each new version of it, until SIGTERM.
+
+    Exit codes: 0 ended by a signal, 1 failed, 2 wrong settings.
+    """
+    told = {key: value for key, value in given.items() if value}
+    try:
+        settings = read_settings(told)
+    except SettingsError as error:
+        for problem in error.problems:
+            click.echo(f"inference: {problem}", err=True)
+        sys.exit(USAGE)
+    logs.set_up(settings.log_format, settings.log_level)
+    logger.info("inference", extra=fields(version=__version__, **settings.public()))
+    leave(_run(settings, told))
+
+
+def _run(settings: Settings, given: dict[str, Any]) -> int:
+    sockets = _open(settings)
+    if sockets is None:
+        return FAILED
+    if settings.workers > 1:
+        return Supervisor(settings, given, sockets).run()
+    return server.serve(settings, sockets, Stop())
+
+
+def _open(settings: Settings) -> Sockets | None:
+    opened = []
+    for flag, port in (("--port", settings.port), ("--admin-port", settings.admin_port)):
+        try:
+            opened.append(open_socket(settings.host, port))
+        except OSError as error:
+            told = fields(host=settings.host, port=port, reason=str(error))
+            logger.error(f"cannot listen: choose another {flag} or --host", extra=told)
+    return Sockets(*opened) if len(opened) == 2 else None
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+def check(bundle: Path) -> None:
+    """Load a bundle and run its golden examples, as `serve` does before a version takes traffic.
+
+    Exit codes: 0 it would be served, 1 it would be refused (the reason is on stderr), 2 wrong usage.
+    """
+    if not bundle.is_dir():
+        click.echo(f"inference: {bundle}: no such directory; give the bundle's directory", err=True)
+        sys.exit(USAGE)
+    try:
+        report = check_bundle(bundle)
+    except Refused as refused:
+        click.echo(f"refused: {refused}", err=True)
+        sys.exit(FAILED)
+    for line in report.lines:
+        click.echo(line)
+    for warning in report.warnings:
+        click.echo(f"warning: {warning}", err=True)

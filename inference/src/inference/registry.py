@@ -1,0 +1,142 @@
+"""Which version of each model serves, and which was refused.
+
+Readers take no lock: they read one reference to an immutable table, and the loader replaces it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from inference.bundle import Bundle
+from inference.errors import BadRequest, NotFound, Unavailable
+from inference.model import Model
+from inference.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version that takes traffic. A request that holds one finishes on it, whatever comes meanwhile."""
+
+    name: str
+    version: str
+    digest: str | None
+    since: datetime
+    bundle: Bundle
+    model: Model
+    pipeline: Pipeline | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A version that must not take traffic, and why."""
+
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """All that is known of one model."""
+
+    served: Served | None = None
+    refusal: Refusal | None = None
+    loading: str | None = None
+
+
+@dataclass(slots=True)
+class Registry:
+    """The models of this process. `expected` are those it must serve; empty: whatever is on the volume.
+
+    One thread writes (the loader), any may read.
+    """
+
+    expected: tuple[str, ...] = ()
+    draining: bool = False
+    scanned: bool = False
+    _entries: MappingProxyType[str, Entry] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know the expected models before their directories are there."""
+        self._entries = MappingProxyType({name: Entry() for name in self.expected})
+
+    def entries(self) -> MappingProxyType[str, Entry]:
+        """Return the table as it is now; it never changes afterwards."""
+        return self._entries
+
+    def served(self) -> list[Served]:
+        """Return all that takes traffic, the default first."""
+        return [entry.served for entry in self._entries.values() if entry.served]
+
+    def put(self, name: str, **changes: object) -> None:
+        """Change what is known of a model, in one step."""
+        entry = replace(self._entries.get(name, Entry()), **changes)  # type: ignore[arg-type]
+        self._entries = MappingProxyType({**self._entries, name: entry})
+
+    def remove(self, name: str) -> None:
+        """Forget a model."""
+        self._entries = MappingProxyType({key: entry for key, entry in self._entries.items() if key != name})
+
+    def ready(self) -> bool:
+        """Tell whether this process should get traffic."""
+        return self.unready_reason() is None
+
+    def unready_reason(self) -> str | None:
+        """Say why this process should get no traffic; None if it should.
+
+        Once a model serves, another that comes later and is refused does not take the process out.
+        """
+        if self.draining:
+            return "shutting down"
+        if self.expected:
+            lacking = [name for name in self.expected if not self._entries[name].served]
+            return f"not loaded: {self._whys(lacking)}" if lacking else None
+        if not self.scanned:
+            return "loading"
+        return (
+            None
+            if self.served()
+            else f"no model serves: {self._whys(self._entries) or 'the volume has none yet'}"
+        )
+
+    def _whys(self, names: Iterable[str]) -> str:
+        return "; ".join(why_not(name, self._entries[name]) for name in names)
+
+    def get(self, name: str) -> Served:
+        """Return what serves a model; raises NotFound if it is unknown, Unavailable if it is not loaded."""
+        entry = self._entries.get(name)
+        if entry is None:
+            raise NotFound(f"model {name!r}: unknown; there is {', '.join(self._entries) or 'none yet'}")
+        if entry.served is None:
+            raise Unavailable(f"model {why_not(name, entry)}")
+        return entry.served
+
+    def get_version(self, name: str, version: str) -> Served:
+        """Return what serves a model if it is that version; raises NotFound that names what serves."""
+        served = self.get(name)
+        if served.version != version:
+            raise NotFound(f"model {name!r}: version {version!r} is not served; {served.version!r} is")
+        return served
+
+    def default(self, name: str | None = None) -> Served:
+        """Return the model of that name, or the only one, or the first of `expected`."""
+        if name:
+            return self.get(name)
+        if self.expected:
+            return self.get(self.expected[0])
+        if len(self._entries) > 1:
+            raise BadRequest(
+                f"several models serve here: choose one by ?model=NAME, of {', '.join(self._entries)}"
+            )
+        for only in self._entries:
+            return self.get(only)
+        raise Unavailable("no model is loaded yet: the volume has none")
+
+
+def why_not(name: str, entry: Entry) -> str:
+    """Say why a model does not serve: `digits: v3 was refused: …`."""
+    if entry.refusal:
+        return f"{name!r}: version {entry.refusal.version!r} was refused: {entry.refusal.reason}"
+    if entry.loading:
+        return f"{name!r}: version {entry.loading!r} is loading"
+    return f"{name!r}: no version is on the volume yet"

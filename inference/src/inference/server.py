@@ -1,0 +1,96 @@
+"""One server process: two ports, the loader beside them, and an orderly end."""
+
+import socket
+import threading
+import time
+from dataclasses import dataclass
+
+from inference import cpu
+from inference.app import create_app
+from inference.dispatch import Dispatcher
+from inference.listener import Listener
+from inference.loader import Loader
+from inference.logs import fields, logger
+from inference.metrics import State
+from inference.model import Threading
+from inference.registry import Registry
+from inference.routes.admin import make_admin
+from inference.settings import Settings
+from inference.signals import Stop
+from inference.watch import Watch
+
+ADMIN_MAX_BODY = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """The two listening sockets."""
+
+    public: socket.socket
+    admin: socket.socket
+
+
+def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: bool = False) -> int:
+    """Serve until a signal; return the exit code.
+
+    `only_when_ready`: accept nothing before models are loaded, since other workers can.
+    """
+    budget = cpu.budget(cpu.allowed_cpus(), settings.workers, settings.threads, settings.concurrency)
+    registry = Registry(settings.model)
+    public, admin = _listeners(settings, sockets, registry, budget)
+    loader, watch = _follow(settings, registry, budget)
+    while only_when_ready and not registry.ready() and not stop.event.wait(0.1):
+        pass
+    public.start()
+    admin.start()
+    ports = fields(
+        port=public.socket.getsockname()[1],
+        admin_port=admin.socket.getsockname()[1],
+        cpus=budget.cpus,
+        threads=budget.threads,
+        spinning=budget.spinning,
+        concurrency=budget.concurrency,
+    )
+    logger.info("listening", extra=ports)
+    stop.event.wait()
+    _end(settings, registry, public)
+    watch.stop()
+    loader.stop()
+    admin.drain(1)
+    return 0
+
+
+def _listeners(
+    settings: Settings, sockets: Sockets, registry: Registry, budget: cpu.Budget
+) -> tuple[Listener, Listener]:
+    app = create_app(registry, settings.max_pixels)
+    work = Dispatcher(budget.concurrency, settings.queue)
+    admin = make_admin(registry, State(registry, budget))
+    return (
+        Listener(app, sockets.public, work, settings.max_body),
+        Listener(admin, sockets.admin, Dispatcher(0, 0), ADMIN_MAX_BODY),
+    )
+
+
+def _follow(settings: Settings, registry: Registry, budget: cpu.Budget) -> tuple[Loader, Watch]:
+    """Start to follow the volume: the directories are watched before their links are read."""
+    how = Threading(budget.threads, budget.spinning)
+    loader = Loader(settings.volume, registry, how, settings.max_pixels)
+    watch = Watch(settings.volume, loader.wake)
+    loader.before_scan = watch.refresh
+    threading.Thread(target=loader.run, args=(settings.poll,), name="loader", daemon=True).start()
+    return loader, watch
+
+
+def _end(settings: Settings, registry: Registry, public: Listener) -> None:
+    """Be seen as not ready, then finish what is in flight."""
+    logger.info(
+        "stopping", extra=fields(drain_wait=settings.drain_wait, drain_timeout=settings.drain_timeout)
+    )
+    registry.draining = True
+    public.draining = True
+    time.sleep(settings.drain_wait)
+    cut = public.drain(settings.drain_timeout)
+    if cut:
+        logger.warning("requests were cut off; give more --drain-timeout", extra=fields(requests=cut))
+    logger.info("stopped")

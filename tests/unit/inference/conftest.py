@@ -1,0 +1,31 @@
+"""What unit tests of the server share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.model import Model, Threading
+from inference.signature import Signature
+
+MakeModel = Callable[..., Model]
+SINGLE = Threading(threads=1, spinning=False)
+
+
+@pytest.fixture
+def load_model(tmp_path: Path) -> MakeModel:
+    """Make a model by a function of `models`, and load it."""
+
+    def load(make: Callable[..., None], *arguments: Any) -> Model:
+        path = tmp_path / "model.onnx"
+        make(path, *arguments)
+        return Model(path, SINGLE)
+
+    return load
+
+
+@pytest.fixture
+def signature_of(load_model: MakeModel) -> Callable[..., Signature]:
+    """Make a model by a function of `models`, and return its signature."""
+    return lambda make, *arguments: load_model(make, *arguments).signature

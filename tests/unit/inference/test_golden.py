@@ -1,0 +1,170 @@
+"""The gate before traffic."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+import models
+import pictures
+from inference.bundle import Bundle, parse_bundle
+from inference.errors import Refused
+from inference.golden import run_examples, warm_up
+from inference.model import Model
+from inference.pipeline import Pipeline, build
+
+from .conftest import MakeModel
+
+BOUND = 10_000
+
+
+def bundle(directory: Path, *examples: Any, **keys: Any) -> Bundle:
+    return parse_bundle({"examples": list(examples), **keys}, directory)
+
+
+def example(inputs: Any, outputs: Any, **more: Any) -> dict[str, Any]:
+    return {"inputs": inputs, "outputs": outputs, **more}
+
+
+def refusal(given: Bundle, model: Model, pipeline: Pipeline | None = None) -> str:
+    with pytest.raises(Refused) as caught:
+        run_examples(given, model, pipeline, BOUND)
+    return str(caught.value)
+
+
+def test_passes_what_the_model_gives_within_tolerance(tmp_path: Path, load_model: MakeModel) -> None:
+    inputs = {"a": [[1, 2]], "b": [[3, 4]]}
+    given = bundle(
+        tmp_path,
+        example(inputs, {"total": [[4.0003, 6]], "difference": [[-2, -2]]}),
+        example(inputs, {"total": [[4.05, 6]]}, tolerance=0.1),
+    )
+    run_examples(given, load_model(models.add), None, BOUND)
+
+
+def test_says_which_value_of_which_example_differs(tmp_path: Path, load_model: MakeModel) -> None:
+    inputs = {"a": [[1, 2]], "b": [[3, 4]]}
+    right, wrong = example(inputs, {"total": [[4, 6]]}), example(inputs, {"total": [[4, 7]]})
+    reason = refusal(bundle(tmp_path, right, wrong), load_model(models.add))
+    assert reason == (
+        "example 2: output 'total'[0,1] is 6.0, expected 7.0 (tolerance 0.0001); 1 of 2 values differ"
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "sentence"),
+    [
+        ({"a": [[1, 2]]}, {"total": [[1, 2]]}, "gives inputs a; the model takes a, b"),
+        ({"a": [[1, 2]], "b": [1, 2]}, {"total": 1}, "input 'b': shape is [2], the model takes [-1, 2]"),
+        ({"a": [[1, 2]], "b": [["x", 2]]}, {"total": 1}, "input 'b': \"x\" is no FP32 value"),
+        ({"a": [[1, 2]], "b": [[3, 4]]}, {"sum": 1}, "output 'sum': the model has no such output"),
+        ({"a": [[1, 2]], "b": [[3, 4]]}, {"total": [4, 6]}, "output 'total': shape is [1, 2], expected [2]"),
+    ],
+)
+def test_says_what_is_wrong_with_an_example(
+    tmp_path: Path, load_model: MakeModel, inputs: Any, outputs: Any, sentence: str
+) -> None:
+    reason = refusal(bundle(tmp_path, example(inputs, outputs)), load_model(models.add))
+    assert reason.startswith(f"example 1: {sentence}")
+
+
+def test_null_stands_for_nan(tmp_path: Path, load_model: MakeModel) -> None:
+    model = load_model(models.nan)
+    run_examples(bundle(tmp_path, example({"x": [0]}, {"y": [None]})), model, None, BOUND)
+    assert "expected 0.0" in refusal(bundle(tmp_path, example({"x": [0]}, {"y": [0]})), model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "other"),
+    [
+        (TensorProto.STRING, [["a", "é"]], [["a", "e"]]),
+        (TensorProto.BOOL, [[True, False]], [[True, True]]),
+        (TensorProto.BFLOAT16, [[1.5, 2]], [[1.5, 3]]),
+        (TensorProto.FLOAT16, [[1.5, 2]], [[1.5, 3]]),
+        (TensorProto.INT8, [[-1, 2]], [[-1, 3]]),
+    ],
+)
+def test_compares_every_kind(tmp_path: Path, load_model: MakeModel, kind: int, data: Any, other: Any) -> None:
+    model = load_model(models.identity, kind)
+    run_examples(bundle(tmp_path, example({"x": data}, {"y": data})), model, None, BOUND)
+    assert "'y'[0,1] is" in refusal(bundle(tmp_path, example({"x": data}, {"y": other})), model)
+
+
+def test_a_picture_must_be_given_its_label(tmp_path: Path, load_model: MakeModel) -> None:
+    (tmp_path / "a.png").write_bytes(pictures.png())
+    model = load_model(models.classifier, 7)
+    labels = [f"n{number}" for number in range(10)]
+    for label, right in (("n7", True), ("n3", False)):
+        given = bundle(tmp_path, {"image": "a.png", "label": label}, image={}, labels=labels)
+        pipeline = build(given, model.signature)
+        if right:
+            run_examples(given, model, pipeline, BOUND)
+        else:
+            expected = "example 1: a.png is given 'n7' (94.28 %), expected 'n3'"
+            assert refusal(given, model, pipeline) == expected
+
+
+def test_a_picture_needs_an_image_section(tmp_path: Path, load_model: MakeModel) -> None:
+    (tmp_path / "a.png").write_bytes(pictures.png())
+    given = bundle(tmp_path, {"image": "a.png", "label": "7"})
+    assert "serving.json has no image section" in refusal(given, load_model(models.classifier))
+
+
+def test_a_broken_picture_is_a_reason(tmp_path: Path, load_model: MakeModel) -> None:
+    (tmp_path / "a.png").write_bytes(b"?")
+    model = load_model(models.classifier)
+    given = bundle(tmp_path, {"image": "a.png", "label": "7"}, image={})
+    assert refusal(given, model, build(given, model.signature)).startswith(
+        "example 1: image 1: is no picture"
+    )
+
+
+def test_warms_up_on_zeros_of_any_kind(load_model: MakeModel) -> None:
+    for kind in (TensorProto.STRING, TensorProto.BFLOAT16, TensorProto.FLOAT):
+        assert warm_up(load_model(models.identity, kind)) is None
+
+
+def test_tells_why_a_warm_up_fails(load_model: MakeModel, tmp_path: Path) -> None:
+    def reshape(path: Path) -> None:
+        nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
+        shape = models.weights("shape", np.array([-1, 4]))
+        output = models.value("y", TensorProto.FLOAT, ["M", 4])
+        models.save(path, nodes, [models.value("x", TensorProto.FLOAT, ["N"])], [output], [shape])
+
+    assert "the model fails on these inputs" in (warm_up(load_model(reshape)) or "")
+
+
+@pytest.mark.parametrize(
+    ("serving", "sentence"),
+    [
+        ({"image": {}, "labels": ["a", "b"]}, "labels: has 2, output 'probabilities' has 10 scores"),
+        ({"image": {}, "scores": {"output": "x"}}, "scores.output: the model has no output 'x'"),
+    ],
+)
+def test_refuses_a_bundle_that_does_not_fit_its_model(
+    tmp_path: Path, load_model: MakeModel, serving: Any, sentence: str
+) -> None:
+    signature = load_model(models.classifier).signature
+    with pytest.raises(Refused) as caught:
+        build(parse_bundle(serving, tmp_path), signature)
+    assert sentence in str(caught.value)
+
+
+def test_refuses_an_example_with_a_label_that_is_none(tmp_path: Path, load_model: MakeModel) -> None:
+    (tmp_path / "a.png").write_bytes(pictures.png())
+    labels = [str(number) for number in range(10)]
+    given = bundle(tmp_path, {"image": "a.png", "label": "seven"}, image={}, labels=labels)
+    with pytest.raises(Refused, match="label 'seven' is not among labels"):
+        build(given, load_model(models.classifier).signature)
+
+
+def test_scores_pictures_one_by_one_where_the_model_takes_one(load_model: MakeModel, tmp_path: Path) -> None:
+    model = load_model(models.classifier, 4, 1)
+    pipeline = build(parse_bundle({"image": {}, "top_k": 1}, tmp_path), model.signature)
+    assert pipeline is not None
+    ranks = pipeline.score(model, [pictures.png(), pictures.png()], BOUND)
+    assert ranks == [[["4", pytest.approx(94.28)]]] * 2
+    assert not math.isnan(ranks[0][0][1])

@@ -1,0 +1,86 @@
+"""Loading and running."""
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+import models
+from inference.datatypes import BY_NAME
+from inference.errors import BadRequest, Refused
+from inference.model import Model
+
+from .conftest import SINGLE, MakeModel
+
+KINDS = {
+    "BOOL": TensorProto.BOOL, "UINT8": TensorProto.UINT8, "UINT16": TensorProto.UINT16,
+    "UINT32": TensorProto.UINT32, "UINT64": TensorProto.UINT64, "INT8": TensorProto.INT8,
+    "INT16": TensorProto.INT16, "INT32": TensorProto.INT32, "INT64": TensorProto.INT64,
+    "FP16": TensorProto.FLOAT16, "BF16": TensorProto.BFLOAT16, "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE, "BYTES": TensorProto.STRING,
+}  # fmt: skip
+
+
+def test_knows_every_datatype_of_the_protocol() -> None:
+    assert KINDS.keys() == BY_NAME.keys()
+    assert {name: BY_NAME[name].number for name in KINDS} == KINDS
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_runs_every_datatype(load_model: MakeModel, name: str, rows: int) -> None:
+    model = load_model(models.identity, KINDS[name])
+    (spec,) = model.signature.inputs
+    assert (spec.datatype.name, spec.shape) == (name, (-1, 2))
+    data: Any = np.arange(rows * 2).reshape(rows, 2) % 2
+    array = data.astype(str).astype(object) if name == "BYTES" else data.astype(spec.datatype.dtype)
+    result = model.run({"x": array})["y"]
+    assert result.dtype == array.dtype
+    assert result.tolist() == array.tolist()
+
+
+def test_runs_only_the_outputs_asked_for(load_model: MakeModel) -> None:
+    ones = np.ones((1, 2), np.float32)
+    results = load_model(models.add).run({"a": ones, "b": ones}, ["difference"])
+    assert {name: array.tolist() for name, array in results.items()} == {"difference": [[0, 0]]}
+
+
+def test_a_failing_run_is_the_requests_fault(load_model: MakeModel) -> None:
+    with pytest.raises(BadRequest, match=r"the model fails on these inputs: .*Gather"):
+        load_model(models.pick).run({"x": np.array([9])})
+
+
+def test_refuses_a_bundle_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"the bundle has no model\.onnx; add it"):
+        Model(tmp_path / "model.onnx", SINGLE)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a model", bytes(1000)])
+def test_refuses_what_does_not_parse_without_telling_our_directories(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "model.onnx").write_bytes(data)
+    with pytest.raises(Refused, match=r"model\.onnx: onnxruntime cannot load it: ") as caught:
+        Model(tmp_path / "model.onnx", SINGLE)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_refuses_outputs_that_the_protocol_cannot_carry(load_model: MakeModel) -> None:
+    with pytest.raises(Refused, match="convert it with zipmap=False"):
+        load_model(models.mapping)
+
+
+def test_refuses_datatypes_that_the_protocol_does_not_have(load_model: MakeModel) -> None:
+    with pytest.raises(Refused, match="input 'x' is tensor"):
+        load_model(models.identity, TensorProto.FLOAT8E4M3FN)
+
+
+def test_tells_when_its_memory_is_free(tmp_path: Path) -> None:
+    models.identity(tmp_path / "model.onnx")
+    freed: list[str] = []
+    model = Model(tmp_path / "model.onnx", SINGLE, lambda: freed.append("freed"))
+    assert freed == []
+    del model
+    gc.collect()
+    assert freed == ["freed"]

@@ -1,0 +1,149 @@
+"""What serves, what was refused, and when a process should get traffic."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+import models
+from inference.bundle import Bundle
+from inference.errors import BadRequest, NotFound, Unavailable
+from inference.registry import Refusal, Registry, Served
+from inference.routes.repository import index
+
+from .conftest import MakeModel
+
+MakeServed = Callable[..., Served]
+
+
+@pytest.fixture
+def served(load_model: MakeModel) -> MakeServed:
+    """Make a version that serves."""
+    model = load_model(models.identity)
+
+    def make(name: str, version: str = "v1") -> Served:
+        return Served(name, version, None, datetime.now(UTC), Bundle(), model, None)
+
+    return make
+
+
+def scanned(*expected: str) -> Registry:
+    registry = Registry(expected)
+    registry.scanned = True
+    return registry
+
+
+def test_is_not_ready_before_the_volume_was_read() -> None:
+    assert Registry().unready_reason() == "loading"
+
+
+def test_is_not_ready_without_a_model() -> None:
+    assert scanned().unready_reason() == "no model serves: the volume has none yet"
+
+
+def test_is_ready_once_a_model_serves(served: MakeServed) -> None:
+    registry = scanned()
+    registry.put("a", served=served("a"))
+    assert registry.ready()
+
+
+def test_another_model_that_is_refused_does_not_make_it_unready(served: MakeServed) -> None:
+    registry = scanned()
+    registry.put("a", served=served("a"))
+    registry.put("b", refusal=Refusal("v1", "bad"))
+    assert registry.ready()
+
+
+def test_is_ready_only_with_all_models_that_were_named(served: MakeServed) -> None:
+    registry = scanned("a", "b")
+    registry.put("a", served=served("a"))
+    assert registry.unready_reason() == "not loaded: 'b': no version is on the volume yet"
+    registry.put("b", refusal=Refusal("v1", "bad"))
+    assert registry.unready_reason() == "not loaded: 'b': version 'v1' was refused: bad"
+    registry.put("b", served=served("b"))
+    assert registry.ready()
+
+
+def test_is_not_ready_while_it_drains(served: MakeServed) -> None:
+    registry = scanned()
+    registry.put("a", served=served("a"))
+    registry.draining = True
+    assert registry.unready_reason() == "shutting down"
+
+
+def test_the_only_model_is_the_default(served: MakeServed) -> None:
+    registry = scanned()
+    registry.put("a", served=served("a"))
+    assert registry.default().name == "a"
+
+
+def test_the_first_model_named_is_the_default(served: MakeServed) -> None:
+    registry = scanned("b", "a")
+    for name in ("a", "b"):
+        registry.put(name, served=served(name))
+    assert registry.default().name == "b"
+    assert registry.default("a").name == "a"
+
+
+def test_of_several_models_one_must_be_chosen(served: MakeServed) -> None:
+    registry = scanned()
+    for name in ("a", "b"):
+        registry.put(name, served=served(name))
+    with pytest.raises(BadRequest, match=r"choose one by \?model=NAME, of a, b"):
+        registry.default()
+
+
+def test_says_what_there_is_instead_of_an_unknown_model(served: MakeServed) -> None:
+    registry = scanned()
+    with pytest.raises(NotFound, match="model 'x': unknown; there is none yet"):
+        registry.get("x")
+    registry.put("a", served=served("a"))
+    with pytest.raises(NotFound, match="model 'x': unknown; there is a"):
+        registry.get("x")
+
+
+def test_says_why_a_model_is_not_there_yet() -> None:
+    registry = scanned()
+    with pytest.raises(Unavailable, match="the volume has none"):
+        registry.default()
+    registry.put("a", loading="v1")
+    with pytest.raises(Unavailable, match="version 'v1' is loading"):
+        registry.get("a")
+
+
+def test_says_which_version_serves_instead(served: MakeServed) -> None:
+    registry = scanned()
+    registry.put("a", served=served("a", "v2"))
+    with pytest.raises(NotFound, match="version 'v1' is not served; 'v2' is"):
+        registry.get_version("a", "v1")
+
+
+def test_a_table_that_was_read_does_not_change(served: MakeServed) -> None:
+    registry = scanned()
+    before = registry.entries()
+    registry.put("a", served=served("a"))
+    assert dict(before) == {}
+
+
+def test_the_index_lists_what_serves_and_what_was_refused(served: MakeServed) -> None:
+    registry = scanned("a", "b")
+    registry.put("a", served=served("a"), refusal=Refusal("v2", "bad"))
+    assert orjson.loads(index(registry, b"").body) == [
+        {"name": "a", "version": "v1", "state": "READY", "reason": ""},
+        {"name": "a", "version": "v2", "state": "UNAVAILABLE", "reason": "bad"},
+        {"name": "b", "state": "UNAVAILABLE", "reason": "no version is on the volume yet"},
+    ]
+    ready = orjson.loads(index(registry, b'{"ready": true}').body)
+    assert [row["state"] for row in ready] == ["READY"]
+
+
+def test_a_refused_version_that_loads_again_is_listed_once() -> None:
+    registry = scanned("a")
+    registry.put("a", refusal=Refusal("v2", "bad"), loading="v2")
+    assert [row["state"] for row in orjson.loads(index(registry, b"").body)] == ["LOADING"]
+
+
+def test_the_index_says_what_ready_must_be() -> None:
+    with pytest.raises(BadRequest, match="ready: must be true or false"):
+        index(scanned(), b'{"ready": 1}')

@@ -1,0 +1,120 @@
+"""JSON data to arrays and back."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from inference.datatypes import BF16, BY_NAME
+from inference.values import parse, plain
+
+INTEGERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"]
+FLOATS = ["FP16", "BF16", "FP32", "FP64"]
+
+
+def written(array: Any, name: str) -> Any:
+    return orjson.loads(orjson.dumps(plain(array, BY_NAME[name]), option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_keeps_the_extremes_of_every_integer_type(name: str) -> None:
+    bounds = np.iinfo(BY_NAME[name].dtype.name)
+    extremes = [int(bounds.min), int(bounds.max)]
+    array = parse(extremes, BY_NAME[name])
+    assert array.dtype == BY_NAME[name].dtype
+    assert array.tolist() == extremes
+    assert written(array, name) == extremes
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize("beyond", [-1, 1])
+def test_refuses_integers_out_of_range(name: str, beyond: int) -> None:
+    bounds = np.iinfo(BY_NAME[name].dtype.name)
+    number = int(bounds.max) + 1 if beyond > 0 else int(bounds.min) - 1
+    with pytest.raises(ValueError, match=f"out of the range of {name}"):
+        parse([0, number], BY_NAME[name])
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_reads_and_writes_floats(name: str) -> None:
+    array = parse([[1, 2.5], [-0.5, 0]], BY_NAME[name])
+    assert array.dtype == BY_NAME[name].dtype
+    assert array.shape == (2, 2)
+    assert written(array, name) == [1, 2.5, -0.5, 0]
+
+
+@pytest.mark.parametrize("name", ["FP16", "BF16", "FP32"])
+def test_refuses_floats_that_would_become_infinite(name: str) -> None:
+    with pytest.raises(ValueError, match=f"out of the range of {name}"):
+        parse([1e300], BY_NAME[name])
+
+
+def test_a_large_unsigned_integer_is_not_rounded() -> None:
+    numbers = [1, 2**63 + 1]
+    assert parse(numbers, BY_NAME["UINT64"]).tolist() == numbers
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("INT64", [1, 1.5], "1.5 is no INT64 value"),
+        ("INT64", ["1"], '"1" is no INT64 value'),
+        ("FP32", [1.0, None], "null is no FP32 value"),
+        ("FP32", ["x"], '"x" is no FP32 value'),
+        ("BOOL", [True, 2], "only true, false, 1 and 0 are BOOL values"),
+        ("BYTES", ["a", 1], "1 is no BYTES value"),
+        ("FP32", [[1], [2, 3]], "not all of the same length and depth"),
+        ("BYTES", [["a"], ["b", "c"]], "not all of the same length and depth"),
+        ("FP32", [1, [2]], "not all of the same length and depth"),
+        ("FP32", {"a": 1}, "is no FP32 value"),
+        ("INT8", [2**63], "out of the range of INT8"),
+        ("FP64", [True], "true is no FP64 value"),
+        ("FP32", [0, "x" * 10**6], "is no FP32 value"),
+    ],
+)
+def test_says_what_is_wrong_with_the_data(name: str, data: object, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence.replace(".", r"\.")):
+        parse(data, BY_NAME[name])
+
+
+def test_takes_booleans_and_zero_and_one() -> None:
+    assert parse([True, False], BY_NAME["BOOL"]).tolist() == [True, False]
+    assert parse([1, 0], BY_NAME["BOOL"]).tolist() == [True, False]
+
+
+def test_keeps_strings_as_they_are() -> None:
+    data = [["", "é"], ["\x00", "long " * 50]]
+    array = parse(data, BY_NAME["BYTES"])
+    assert array.tolist() == data
+    assert written(array, "BYTES") == ["", "é", "\x00", "long " * 50]
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_takes_no_elements_at_all(name: str) -> None:
+    array = parse([], BY_NAME[name])
+    assert (array.size, array.dtype) == (0, BY_NAME[name].dtype)
+    assert written(array, name) == []
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_writes_nan_and_infinities_as_null(name: str) -> None:
+    array = np.array([np.nan, np.inf, -np.inf, 1], np.float32).astype(BY_NAME[name].dtype)
+    assert written(array, name) == [None, None, None, 1]
+
+
+def test_writes_an_array_that_is_not_contiguous_row_by_row() -> None:
+    assert written(np.arange(6, dtype=np.float32).reshape(2, 3).T, "FP32") == [0, 3, 1, 4, 2, 5]
+
+
+def test_bf16_is_what_float32_has_in_its_upper_half() -> None:
+    array = parse([3.14159], BF16)
+    assert written(array, "BF16") == [3.140625]
+
+
+def test_refuses_data_nested_beyond_all_reason() -> None:
+    data: Any = [1.0]
+    for _ in range(500):
+        data = [data]
+    with pytest.raises(ValueError, match="nested more than 64 deep"):
+        parse(data, BY_NAME["FP32"])
