@@ -34,5 +34,8 @@ class Settings:
 
     def to_log(self) -> dict[str, Any]:
         """What the first log line tells of them."""
-        told = asdict(self) | {"source": [address.url for address in self.source]}
+        told = asdict(self) | {
+            "source": [address.url for address in self.source],
+            "volume": str(self.volume),
+        }
         return {name: value for name, value in told.items() if value not in (None, "")}

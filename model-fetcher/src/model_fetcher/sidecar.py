@@ -29,7 +29,7 @@ def fetch(settings: Settings) -> None:
     Raises the last error, having told the others. A store that is away is no error where a version is on
     disk already.
     """
-    log.info("model-fetcher fetch", extra={"version": __version__, "settings": settings.to_log()})
+    log.info("model-fetcher fetch", extra={"program": __version__} | settings.to_log())
     stop, failed = Event(), list[Exception]()
     with bar("fetch", 0) as progress:
         jobs = [
@@ -94,7 +94,7 @@ def watch(settings: Settings) -> None:
 
     Raises an error before the first success only: of settings, or after `give_up_after`.
     """
-    log.info("model-fetcher watch", extra={"version": __version__, "settings": settings.to_log()})
+    log.info("model-fetcher watch", extra={"program": __version__} | settings.to_log())
     stop = Event()
     watchers = [_watcher(settings, model, address, stop) for model, address in settings.models().items()]
     server = admin.serve(settings.admin_port, watchers)

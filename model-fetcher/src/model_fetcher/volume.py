@@ -7,6 +7,7 @@ versions/<version>/manifest.json, …
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import time
@@ -20,6 +21,7 @@ from model_fetcher.errors import IntegrityError, Stopped, VolumeError
 from model_fetcher.manifest import MANIFEST, Manifest, parse_manifest
 from model_fetcher.staging import disk_errors, sync_folder
 
+log = logging.getLogger(__name__)
 _LOCK_POLL = 0.2
 # No version has this name: names begin with a letter or a digit.
 _GONE = ".gone"
@@ -54,9 +56,11 @@ class ModelDir:
     def lock(self, stop: Event) -> Iterator[None]:
         """Be the only one that writes here: a node's cache may serve the fetchers of several pods."""
         with disk_errors(self.path), (self.path / ".lock").open("w") as file:
-            while not _try_lock(file.fileno()):
-                if stop.wait(_LOCK_POLL):
-                    raise Stopped
+            if not _try_lock(file.fileno()):
+                log.info("another fetcher writes here; waiting for it", extra={"directory": str(self.path)})
+                while not _try_lock(file.fileno()):
+                    if stop.wait(_LOCK_POLL):
+                        raise Stopped
             yield
 
     def current(self) -> str | None:

@@ -1,0 +1,102 @@
+# `make` alone lists the targets. Everything is made below this directory, from Python >= 3.11 and make.
+
+PYTHON ?= python3
+PORT ?= 8080
+ADMIN_PORT ?= 9090
+FETCHER_PORT ?= 9091
+ARGS ?=
+
+PROGRAMS := inference model-fetcher
+LOCKS := inference/requirements.txt model-fetcher/requirements.txt \
+         examples/digits/requirements.txt scripts/requirements.txt
+BIN := .venv/bin
+RUNNABLE := .venv/.runnable
+INSTALLED := .venv/.installed
+AZURITE := .tools/node_modules/.bin/azurite-blob
+
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run publish demo test lint format docs lock clean
+
+help:
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	     /^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Try
+
+run: $(RUNNABLE) ## Train a model, publish it and serve it until Ctrl-C (PORT, ADMIN_PORT, FETCHER_PORT)
+	@$(BIN)/python scripts/run.py --port $(PORT) --admin-port $(ADMIN_PORT) --fetcher-port $(FETCHER_PORT)
+
+publish: $(RUNNABLE) ## Train another version and publish it: what `make run` started serves it within seconds
+	@$(BIN)/python scripts/publish.py $(ARGS)
+
+demo: $(RUNNABLE) ## The whole story unattended: publish, serve, refuse a broken model, roll back, promote
+	@$(BIN)/python scripts/demo.py
+
+##@ Develop
+
+test: $(INSTALLED) $(AZURITE) ## Unit and integration tests (ARGS='-k page' goes to pytest)
+	@PATH="$(CURDIR)/.tools/bin:$$PATH" AZURITE="$(CURDIR)/$(AZURITE)" $(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## Style, types and tables of the docs: ruff, mypy --strict, stale pages
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/python scripts/reference.py --check
+
+format: $(INSTALLED) ## Let ruff mend what it can
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+
+docs: $(INSTALLED) ## Write the tables of settings and metrics in docs/ anew
+	@$(BIN)/python scripts/reference.py
+
+# Each lock is made under the ones before it, so that all of them fit into one environment.
+UV_COMPILE = $(BIN)/uv pip compile --quiet --cache-dir .cache/uv --upgrade --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+
+lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions that fit
+	@echo 'locking the newest versions that fit together'
+	@$(UV_COMPILE) inference/pyproject.toml -o inference/requirements.txt
+	@$(UV_COMPILE) model-fetcher/pyproject.toml -o model-fetcher/requirements.txt -c inference/requirements.txt
+	@$(UV_COMPILE) examples/digits/requirements.in -o examples/digits/requirements.txt \
+		-c inference/requirements.txt -c model-fetcher/requirements.txt
+	@$(UV_COMPILE) scripts/requirements.in -o scripts/requirements.txt \
+		-c inference/requirements.txt -c model-fetcher/requirements.txt -c examples/digits/requirements.txt
+	@$(UV_COMPILE) $(sort $(wildcard tests/requirements*.in)) -o tests/requirements.txt $(LOCKS:%=-c %)
+	@$(UV_COMPILE) tests/node.in -o tests/node.txt
+	@! grep -n '://' $(LOCKS) tests/requirements.txt tests/node.txt || { echo 'a lock file names a host'; exit 1; }
+
+clean: ## Remove all that make has made
+	rm -rf .venv .tools .run .cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Each part that has targets of its own brings them along.
+include $(wildcard make/*.mk)
+
+# --- Files ---
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo 'Python >= 3.11 is needed, and $(PYTHON) is not there: make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, and $(PYTHON) is %d.%d: make PYTHON=/path/to/python3" % sys.version_info[:2])'
+	@echo 'making .venv'
+	@$(PYTHON) -m venv --clear .venv
+
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# The programs are built by the hatchling of scripts/requirements.txt: nothing comes in without a hash.
+$(RUNNABLE): $(LOCKS) $(PROGRAMS:%=%/pyproject.toml) | $(BIN)/python
+	@echo 'installing the two programs and the example into .venv (the first time takes a minute)'
+	@$(PIP_INSTALL) --require-hashes $(LOCKS:%=-r %)
+	@$(PIP_INSTALL) --no-deps --no-build-isolation $(PROGRAMS:%=-e %)
+	@touch $@
+
+$(INSTALLED): tests/requirements.txt $(RUNNABLE)
+	@echo 'installing what the tests and checks need into .venv'
+	@$(PIP_INSTALL) --require-hashes -r tests/requirements.txt
+	@touch $@
+
+$(AZURITE): tests/node.txt scripts/install-azurite.sh | $(INSTALLED)
+	@scripts/install-azurite.sh
+	@touch -h $@

@@ -1,0 +1,149 @@
+"""Write docs/settings.md and docs/metrics.md from the programs themselves.
+
+With `--check` nothing is written; exit 1 names what is stale.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric
+
+import inference.metrics
+import inference.settings
+import model_fetcher.cli
+import model_fetcher.status
+from inference.cpu import Budget
+from inference.registry import Registry
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+MADE = "<!-- Made by `make docs` from the programs: edit those. -->\n\n"
+
+
+def settings() -> str:
+    """The page of all flags and variables."""
+    return MADE + "\n".join(
+        [
+            "# Settings\n",
+            "Every flag has an environment variable; the flag wins. Times carry a unit (`500ms`, `60s`, "
+            "`5m`, `1h`). Wrong settings end a program with exit code 2, all told at once.\n",
+            "## model-fetcher\n",
+            *_fetcher(),
+            *_ENVIRONMENT,
+            "## inference serve\n",
+            *_table(("flag", "variable", "default", "meaning"), _inference()),
+            "`inference check BUNDLE` takes no flags.\n",
+        ]
+    )
+
+
+_ENVIRONMENT = (
+    "### Secrets\n",
+    "Secrets are read from the environment only, so that no process list or log shows them.\n",
+    "| variable | meaning |",
+    "|---|---|",
+    "| `AZURE_STORAGE_CONNECTION_STRING` | `--auth connection-string` |",
+    "| `AZURE_STORAGE_KEY` | `--auth key`: the account's key |",
+    "| `AZURE_STORAGE_SAS_TOKEN` | `--auth sas` |",
+    "| `AZURE_FEDERATED_TOKEN_FILE`, `AZURE_CLIENT_ID`, `AZURE_TENANT_ID` | `--auth workload-identity`; "
+    "set in the pod by Azure's webhook |\n",
+    "`--auth auto` takes the first of these that is set, else `default` (DefaultAzureCredential).\n",
+    "### Exit codes\n",
+    "| code | meaning |",
+    "|---|---|",
+    "| 0 | done; `watch`: ended by a signal |",
+    "| 1 | failed, trying again may help |",
+    "| 2 | wrong usage or settings |",
+    "| 3 | container, channel, version or blob not found |",
+    "| 4 | access denied |",
+    "| 5 | a manifest or file is not what it should be |",
+    "| 6 | the volume is full, read-only, or holds something foreign |",
+    "| 7 | the bundle is refused |",
+    "| 8 | somebody else wrote the same thing first |\n",
+)
+
+
+def _fetcher() -> Iterator[str]:
+    group = model_fetcher.cli.cli
+    for name in ("fetch", "watch", "publish", "versions", "promote", "rollback", "verify"):
+        command = group.commands[name]
+        usage = " ".join(p.make_metavar(click.Context(command)) for p in command.params if _is_argument(p))
+        yield f"### `{name} {usage}`\n"
+        yield (command.help or "").replace("\n\n", " ").strip() + "\n"
+        yield from _table(("flag", "variable", "default", "meaning"), map(_option, _options(command)))
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [param for param in command.params if isinstance(param, click.Option)]
+
+
+def _is_argument(param: click.Parameter) -> bool:
+    return isinstance(param, click.Argument)
+
+
+def _option(option: click.Option) -> tuple[str, ...]:
+    shown = option.show_default if isinstance(option.show_default, str) else option.default
+    default = (
+        "required" if option.required else f"`{shown}`" if isinstance(shown, str | int) and shown else ""
+    )
+    if option.is_flag:
+        default = ""
+    return f"`{option.opts[0]}`", f"`{option.envvar}`", default, option.help or ""
+
+
+def _inference() -> Iterator[tuple[str, ...]]:
+    for option in inference.settings.OPTIONS:
+        default = "required" if option.default is None else f"`{option.default}`" if option.default else ""
+        yield f"`{option.flag}`", f"`{option.variable}`", default, option.help
+
+
+_HEAD = ("metric", "type", "labels", "meaning")
+
+
+def metrics() -> str:
+    """The page of all metrics."""
+    empty = inference.metrics.State(Registry(), Budget(1, 1, 1, False))
+    own = [m for m in vars(inference.metrics).values() if isinstance(m, MetricWrapperBase)]
+    described = [m for wrapper in own for m in wrapper.describe()]
+    labels = {wrapper._name: wrapper._labelnames for wrapper in own}
+    server = [*described, *empty.collect()]
+    return MADE + "\n".join(
+        [
+            "# Metrics\n",
+            "Both programs answer `GET /metrics` on their admin port in Prometheus' text format.\n",
+            "## model-fetcher (port 9091)\n",
+            *_table(_HEAD, map(_metric, model_fetcher.status.families([]))),
+            "## inference (port 9090)\n",
+            *_table(_HEAD, (_metric(metric, labels.get(metric.name)) for metric in server)),
+        ]
+    )
+
+
+def _metric(metric: Metric, labels: Iterable[str] | None = None) -> tuple[str, ...]:
+    named = getattr(metric, "_labelnames", ()) if labels is None else labels
+    suffix = "_total" if metric.type == "counter" else ""
+    return f"`{metric.name}{suffix}`", metric.type, ", ".join(f"`{n}`" for n in named), metric.documentation
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "/") for cell in row) + " |"
+    yield ""
+
+
+def main() -> None:
+    """Write the pages, or with `--check` compare them."""
+    pages = {DOCS / "settings.md": settings(), DOCS / "metrics.md": metrics()}
+    stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
+    if "--check" in sys.argv[1:]:
+        sys.exit("".join(f"{path.name} is stale: run 'make docs'\n" for path in stale) or 0)
+    for path in stale:
+        path.write_text(pages[path])
+
+
+if __name__ == "__main__":
+    main()
