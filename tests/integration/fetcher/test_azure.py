@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
+from model_fetcher.resolve import resolve
+from model_fetcher.sources import open_source, parse_source
 from programs import environment, fetcher, fetcher_command, last_message, log_lines
 
 FILES = {"model.onnx": b"weights " * 1000, "sub/labels.txt": b"zero\none\n", "empty": b""}
@@ -21,6 +23,19 @@ def delivered(volume: Path) -> dict[str, bytes]:
     files = {path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*") if path.is_file()}
     files.pop("manifest.json")
     return files
+
+
+def test_a_poll_that_finds_nothing_new_says_so(azure: Any, tmp_path: Path) -> None:
+    azure.publish_files(tmp_path, "v1", FILES)
+    source = open_source(parse_source(azure.url), azure.env)
+    seen = resolve(source, "stable", "pod")
+    assert seen is not None
+    assert resolve(source, "stable", "pod", seen) is None
+    azure.publish_files(tmp_path, "v2", FILES | {"empty": b"no more"})
+    moved = resolve(source, "stable", "pod", seen)
+    assert moved is not None
+    assert (moved.manifest.version, moved.previous) == ("v2", "v1")
+    source.close()
 
 
 def test_publish_fetch_list_move_and_verify(azure: Any, tmp_path: Path) -> None:

@@ -61,7 +61,10 @@ class AzureSource:
         with self._errors("read", path):
             try:
                 stream = self._blob(path).download_blob(**_if(MatchConditions.IfModified, unless))
-            except ResourceNotModifiedError:
+            except (ResourceNotModifiedError, ResourceModifiedError) as error:
+                # The SDK says "modified" of a failed condition, also where the answer is 304.
+                if error.status_code != 304:
+                    raise
                 return None
             return Document(stream.readall(), stream.properties.etag)
 
