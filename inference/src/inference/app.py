@@ -26,6 +26,8 @@ def create_app(registry: Registry, max_pixels: int, max_body: int, control: Cont
     `control` None: no client may load or unload.
     """
     app = Flask("inference", static_folder=None)
+    # A path that is wrong is told so, not redirected.
+    app.url_map.merge_slashes = False
     _measure(app, registry)
     _catch(app)
     _add_own(app, registry, max_pixels, max_body)

@@ -26,6 +26,10 @@ def record(required: Schema, optional: Schema | None = None) -> Schema:
     return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
 
 
+def _pair(items: Schema) -> Schema:
+    return {**listed(items), "minItems": 2, "maxItems": 2}
+
+
 _DATATYPE: Schema = {"type": "string", "enum": list(BY_NAME)}
 _PARAMETERS: Schema = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 _DATA: Schema = {"type": "array", "description": "row by row, flat or nested as the shape says"}
@@ -72,12 +76,8 @@ SCHEMAS: dict[str, Schema] = {
     "ScoreResponse": record(
         {
             "result": {
-                "type": "array",
+                **_pair({"oneOf": [listed(listed(_pair({"type": ["string", "number", "null"]}))), TEXT]}),
                 "description": "for each picture a list of [label, percent], then how long it took",
-                "prefixItems": [
-                    listed(listed({"type": "array", "prefixItems": [TEXT, {"type": ["number", "null"]}]})),
-                    TEXT,
-                ],
             }
         }
     ),
