@@ -1,27 +1,38 @@
-"""The Flask application of the clients' port: paths to handlers, errors to JSON, metrics."""
+"""The Flask application of the clients' port: paths to handlers, errors to JSON, compression, metrics."""
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoSuchPath
 
+from inference import compression
+from inference.binary import HEADER
+from inference.channel import WAITED
 from inference.errors import ApiError
 from inference.logs import fields, logger
 from inference.metrics import DURATION, IN_FLIGHT, REQUESTS
 from inference.registry import Registry
 from inference.replies import Reply, error_body, error_reply
-from inference.routes import page, repository, score, v2, version
+from inference.routes import docs, page, repository, score, v2, version
+from inference.routes.repository import Control
 
 
-def create_app(registry: Registry, max_pixels: int) -> Flask:
-    """Make the application; it keeps no state but the registry's."""
+def create_app(registry: Registry, max_pixels: int, max_body: int, control: Control | None = None) -> Flask:
+    """Make the application; it keeps no state but the registry's.
+
+    `control` None: no client may load or unload.
+    """
     app = Flask("inference", static_folder=None)
+    # A path that is wrong is told so, not redirected.
+    app.url_map.merge_slashes = False
     _measure(app, registry)
     _catch(app)
-    _add_own(app, registry, max_pixels)
-    _add_v2(app, registry)
+    _add_own(app, registry, max_pixels, max_body)
+    _add_v2(app, registry, max_body)
+    _add_repository(app, registry, max_body, control)
     return app
 
 
@@ -33,17 +44,37 @@ def _add(app: Flask, method: str, route: str, name: str, handler: Callable[..., 
 
 
 def respond(reply: Reply) -> Response:
-    """Make Flask's response of a reply."""
+    """Make Flask's response of a reply, compressed if the client asks for it."""
     if reply.model:
         g.model = reply.model
     headers = {"Content-Type": reply.content_type, **dict(reply.headers)}
-    return Response(reply.body, reply.status, headers)
+    if reply.version:
+        headers["X-Model-Version"] = reply.version
+    if len(reply.body) < compression.LEAST_BYTES:
+        return Response(reply.body, reply.status, headers)
+    response = Response(reply.body, reply.status, headers)
+    response.vary.add("Accept-Encoding")
+    encoding = request.accept_encodings.best_match(compression.ENCODINGS)
+    if encoding:
+        response.set_data(compression.compress(reply.body, encoding))
+        response.content_encoding = encoding
+    return response
 
 
-def _add_own(app: Flask, registry: Registry, max_pixels: int) -> None:
+def _body(limit: int) -> bytes:
+    """Return the request's body, expanded to at most `limit` bytes."""
+    encoding = request.headers.get("Content-Encoding")
+    return compression.expand(request.get_data(cache=False), encoding, limit)
+
+
+def _waited() -> int:
+    return int(request.environ.get(WAITED, 0))
+
+
+def _add_own(app: Flask, registry: Registry, max_pixels: int, max_body: int) -> None:
     def post_score() -> Reply:
-        name = request.args.get("model")
-        return score.score_pictures(registry, name, request.get_data(), request.content_type, max_pixels)
+        name, kind = request.args.get("model"), request.content_type
+        return score.score_pictures(registry, name, _body(max_body), kind, max_pixels, _waited())
 
     def get_page() -> Reply:
         if request.accept_mimetypes.quality("text/html") <= request.accept_mimetypes.quality("text/plain"):
@@ -51,31 +82,48 @@ def _add_own(app: Flask, registry: Registry, max_pixels: int) -> None:
         text = render_template("page.html", page=page.page_values(registry, request.args.get("model")))
         return Reply(text.encode(), content_type="text/html; charset=utf-8", headers=page.HEALTHY.headers)
 
+    def get_docs() -> Reply:
+        text = render_template("docs.html", api=docs.DOCUMENT, operations=docs.operations())
+        return Reply(text.encode(), content_type="text/html; charset=utf-8")
+
     _add(app, "POST", "/score", "score", post_score)
     _add(app, "GET", "/", "page", get_page)
     _add(app, "GET", "/version", "version", lambda: version.version(registry, request.args.get("model")))
+    _add(app, "GET", "/openapi.json", "openapi", docs.openapi)
+    _add(app, "GET", "/docs", "docs", get_docs)
 
 
-def _add_v2(app: Flask, registry: Registry) -> None:
+def _add_v2(app: Flask, registry: Registry, max_body: int) -> None:
     def post_infer(model: str, version: str | None = None) -> Reply:
-        framed = "Inference-Header-Content-Length" in request.headers
-        body, kind = request.get_data(), request.content_type
-        return v2.infer(registry, model, version, body, kind, framed=framed)
+        body, kind, header = _body(max_body), request.content_type, request.headers.get(HEADER)
+        return v2.infer(registry, model, version, body, kind, header=header, waited=_waited())
 
-    def metadata(model: str, version: str | None = None) -> Reply:
-        return v2.model_metadata(registry, model, version)
-
-    def ready(model: str, version: str | None = None) -> Reply:
-        return v2.model_ready(registry, model, version)
+    def of_model(handler: Callable[[Registry, str, str | None], Reply]) -> Callable[..., Reply]:
+        return lambda model, version=None: handler(registry, model, version)
 
     _add(app, "GET", "/v2", "server", v2.server_metadata)
     _add(app, "GET", "/v2/health/live", "live", v2.live)
     _add(app, "GET", "/v2/health/ready", "ready", lambda: v2.ready(registry))
-    _add(app, "POST", "/v2/repository/index", "index", lambda: repository.index(registry, request.get_data()))
+    _add(app, "GET", "/v2/models", "models", lambda: v2.model_names(registry))
+    _add(app, "GET", "/v2/models/stats", "all_stats", lambda: v2.all_stats(registry))
     for prefix, suffix in (("/v2/models/<model>", ""), ("/v2/models/<model>/versions/<version>", "_version")):
-        _add(app, "GET", prefix, "metadata" + suffix, metadata)
-        _add(app, "GET", prefix + "/ready", "model_ready" + suffix, ready)
+        _add(app, "GET", prefix, "metadata" + suffix, of_model(v2.model_metadata))
+        _add(app, "GET", prefix + "/ready", "model_ready" + suffix, of_model(v2.model_ready))
+        _add(app, "GET", prefix + "/config", "config" + suffix, of_model(v2.config))
+        _add(app, "GET", prefix + "/stats", "stats" + suffix, of_model(v2.model_stats))
         _add(app, "POST", prefix + "/infer", "infer" + suffix, post_infer)
+
+
+def _add_repository(app: Flask, registry: Registry, max_body: int, control: Control | None) -> None:
+    prefix = "/v2/repository"
+    _add(app, "POST", prefix + "/index", "index", lambda: repository.index(registry, _body(max_body)))
+    for verb, handler in (("load", repository.load), ("unload", repository.unload)):
+        answer = partial(_controlled, handler, control, max_body)
+        _add(app, "POST", f"{prefix}/models/<model>/{verb}", verb, answer)
+
+
+def _controlled(handler: Callable[..., Reply], control: Control | None, max_body: int, model: str) -> Reply:
+    return handler(control, model, _body(max_body))
 
 
 def _measure(app: Flask, registry: Registry) -> None:

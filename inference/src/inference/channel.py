@@ -17,6 +17,8 @@ from inference.replies import JSON, error_body
 
 # How long a client that sends too much is read and ignored, so that it gets to see the answer.
 LINGER_SECONDS = 10.0
+# In a request's environment: how long it waited for a thread, in nanoseconds.
+WAITED = "inference.waited_ns"
 
 
 class QueueFull(Error):  # type: ignore[misc]
@@ -70,13 +72,18 @@ class DrainingTask(WSGITask):  # type: ignore[misc]
         if self.channel.server.draining:
             self.set_close_on_finish()
 
+    def get_environment(self) -> dict[str, Any]:
+        """Return the WSGI environment."""
+        return {**super().get_environment(), WAITED: self.channel.waited}
+
 
 class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
     task_class = DrainingTask
     error_task_class = JsonErrorTask
-    queued = False
+    queued_at = 0
+    waited = 0
     unread = False
     linger_until = 0.0
 
@@ -86,8 +93,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         """Serve the next request."""
-        if self.queued:
-            self.queued = False
+        self.waited = 0
+        if self.queued_at:
+            self.waited = time.perf_counter_ns() - self.queued_at
+            self.queued_at = 0
             QUEUED.dec()
         super().service()
 

@@ -18,10 +18,11 @@ class Datatype:
 
 # numpy has no bfloat16; onnxruntime takes and gives it as raw 16-bit words.
 BF16 = Datatype("BF16", "tensor(bfloat16)", np.dtype(ml_dtypes.bfloat16), 16)
+BOOL = Datatype("BOOL", "tensor(bool)", np.dtype(np.bool_), 9)
 BYTES = Datatype("BYTES", "tensor(string)", np.dtype(object), 8)
 
 _ALL = (
-    Datatype("BOOL", "tensor(bool)", np.dtype(np.bool_), 9),
+    BOOL,
     Datatype("UINT8", "tensor(uint8)", np.dtype(np.uint8), 2),
     Datatype("UINT16", "tensor(uint16)", np.dtype(np.uint16), 4),
     Datatype("UINT32", "tensor(uint32)", np.dtype(np.uint32), 12),

@@ -5,6 +5,7 @@ answered 503 at once, and everything that takes no model is answered by the I/O 
 threads are busy.
 """
 
+import time
 from collections import deque
 from typing import Any
 
@@ -16,8 +17,8 @@ from inference.metrics import QUEUED, REJECTED
 
 
 def is_work(method: str, path: str) -> bool:
-    """Tell whether a request runs a model."""
-    return method == "POST" and (path == "/score" or path.endswith("/infer"))
+    """Tell whether a request runs a model, or waits for one to be loaded."""
+    return method == "POST" and (path == "/score" or path.endswith(("/infer", "/load", "/unload")))
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -46,7 +47,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
             idle = len(self.threads) - self.stop_count - self.active_count
             if len(self.queue) >= self._limit + idle:
                 return False
-            task.queued = True
+            task.queued_at = time.perf_counter_ns()
             QUEUED.inc()
             self.queue.append(task)
             self.queue_cv.notify()

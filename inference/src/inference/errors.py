@@ -7,7 +7,9 @@ class ApiError(Exception):
     """A request that cannot be answered: an HTTP status and a sentence that names the cure."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    retry_after: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    # The version of the model that it is about, once that is known.
+    version = ""
 
     def __init__(self, message: str) -> None:
         """Keep the sentence that the client gets as `{"error": message}`."""
@@ -21,10 +23,22 @@ class BadRequest(ApiError):
     status = HTTPStatus.BAD_REQUEST
 
 
+class Forbidden(ApiError):
+    """The request asks for what this server was not started to allow (403)."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
 class NotFound(ApiError):
     """The request names a model, a version or a path that is not here (404)."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class TooLarge(ApiError):
+    """The body is larger than the server takes, once it is expanded (413)."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class UnsupportedMedia(ApiError):
@@ -33,11 +47,17 @@ class UnsupportedMedia(ApiError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class UnsupportedEncoding(UnsupportedMedia):
+    """The body is compressed in a way that this server does not read (415 with `Accept-Encoding`)."""
+
+    headers = (("Accept-Encoding", "gzip, deflate"),)
+
+
 class Unavailable(ApiError):
     """Nothing is wrong with the request; it can be answered later (503 with `Retry-After`)."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    retry_after = 1
+    headers = (("Retry-After", "1"),)
 
 
 class Refused(Exception):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,12 +10,13 @@ from queue import Empty, SimpleQueue
 
 from inference import golden, memory
 from inference.bundle import Bundle, read_bundle
-from inference.errors import Refused
+from inference.errors import BadRequest, NotFound, Refused
 from inference.logs import fields, logger
 from inference.metrics import LOAD_SECONDS, REFUSED, SWAPS
 from inference.model import MODEL_FILE, Model, Threading
 from inference.pipeline import Pipeline, build
-from inference.registry import Entry, Refusal, Registry, Served
+from inference.registry import Entry, Refusal, Registry, Served, why_not
+from inference.settings import NAME
 from inference.volume import Target, digest, model_names, read_target
 
 
@@ -46,6 +48,15 @@ def load(
     return Loaded(bundle, model, pipeline)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Command:
+    """What a client wants of a model: to be loaded, or to be let go."""
+
+    name: str
+    load: bool
+    done: Future[None] = field(default_factory=Future)
+
+
 @dataclass(slots=True)
 class Loader:
     """Follows the links of a volume. `run` is the thread; `wake` tells it to look now."""
@@ -57,7 +68,7 @@ class Loader:
     before_scan: Callable[[], None] = lambda: None
     _seen: dict[str, Target | None] = field(default_factory=dict)
     # A SimpleQueue may be put to from a finalizer, at any point of any thread; an Event's lock may not.
-    _wakes: SimpleQueue[str] = field(default_factory=SimpleQueue)
+    _wakes: SimpleQueue[str | Command] = field(default_factory=SimpleQueue)
 
     def wake(self, why: str = "look") -> None:
         """Make the thread look at the volume now."""
@@ -65,10 +76,13 @@ class Loader:
 
     def run(self, poll: float) -> None:
         """Look at the volume, then again at each wake and every `poll` seconds, until `stop`."""
-        why = {"look"}
+        why: list[str | Command] = ["look"]
         while "stop" not in why:
             if "released" in why:
                 memory.trim()
+            for command in why:
+                if isinstance(command, Command):
+                    self._obey(command)
             self._scan_safely()
             why = self._wait(poll)
 
@@ -76,17 +90,52 @@ class Loader:
         """End `run` once it has finished what it does."""
         self.wake("stop")
 
+    def control(self, name: str, *, load: bool) -> None:
+        """Load what a model's link points at, or let go of what serves; returns once that is done.
+
+        For any thread but the loader's. Raises NotFound, or BadRequest if the version is refused.
+        """
+        command = Command(name, load)
+        self._wakes.put(command)
+        command.done.result()
+
     def _released(self) -> None:
         self.wake("released")
 
-    def _wait(self, poll: float) -> set[str]:
-        why = set()
+    def _wait(self, poll: float) -> list[str | Command]:
+        why: list[str | Command] = []
         try:
-            why.add(self._wakes.get(timeout=poll))
+            why.append(self._wakes.get(timeout=poll))
             while True:
-                why.add(self._wakes.get_nowait())
+                why.append(self._wakes.get_nowait())
         except Empty:
             return why
+
+    def _obey(self, command: Command) -> None:
+        try:
+            (self._load if command.load else self._unload)(command.name)
+        except Exception as error:
+            command.done.set_exception(error)
+        else:
+            command.done.set_result(None)
+
+    def _load(self, name: str) -> None:
+        if self.registry.expected and name not in self.registry.expected:
+            raise NotFound(f"model {name!r}: this server was started for {', '.join(self.registry.expected)}")
+        target = read_target(self.volume, name) if NAME.fullmatch(name) else None
+        if target is None:
+            raise NotFound(f"model {name!r}: the volume has no version of it; bring one there first")
+        self.registry.put(name, unloaded=False)
+        self._seen[name] = target
+        self._turn_to(name, target)
+        entry = self.registry.entry(name)
+        if entry.served is None or entry.served.version != target.version:
+            raise BadRequest(f"model {why_not(name, entry)}")
+
+    def _unload(self, name: str) -> None:
+        self.registry.entry(name)
+        self.registry.put(name, served=None, refusal=None, unloaded=True)
+        logger.info("unloaded on request", extra=fields(model=name))
 
     def _scan_safely(self) -> None:
         try:
@@ -108,7 +157,7 @@ class Loader:
             self.registry.remove(name)
             self._seen.pop(name, None)
             logger.info("the model is gone from the volume", extra=fields(model=name))
-        elif target != self._seen.get(name):
+        elif target != self._seen.get(name) and not self.registry.entries().get(name, Entry()).unloaded:
             self._seen[name] = target
             self._turn_to(name, target)
 

@@ -26,9 +26,23 @@ class Pipeline:
 
     def score(self, model: Model, pictures: list[bytes], max_pixels: int) -> list[list[list[Any]]]:
         """Return `[label, percent]` pairs for each picture; raises BadRequest."""
-        batch = to_batch(pictures, self.how, max_pixels)
-        runs = [batch] if self.how.batch else [batch[at : at + 1] for at in range(len(batch))]
-        rows = np.concatenate([self._rows(model, run) for run in runs])
+        return self.rank(self.run(model, self.prepare(pictures, max_pixels)))
+
+    def prepare(self, pictures: list[bytes], max_pixels: int) -> NDArray[Any]:
+        """Make one input tensor of all pictures; raises BadRequest."""
+        return to_batch(pictures, self.how, max_pixels)
+
+    def executions(self, batch: NDArray[Any]) -> int:
+        """Return how often the model must run: once, if it takes a batch."""
+        return 1 if self.how.batch else len(batch)
+
+    def run(self, model: Model, batch: NDArray[Any]) -> NDArray[np.float64]:
+        """Return a row of probabilities for each picture; raises BadRequest."""
+        parts = np.split(batch, self.executions(batch))
+        return np.concatenate([self._rows(model, part) for part in parts])
+
+    def rank(self, rows: NDArray[np.float64]) -> list[list[list[Any]]]:
+        """Return `[label, percent]` pairs for each row; raises BadRequest."""
         if self.labels and rows.shape[1] != len(self.labels):
             raise BadRequest(f"the model gives {rows.shape[1]} scores for its {len(self.labels)} labels")
         return [ranked(row, self.labels, self.top_k) for row in rows]

@@ -12,6 +12,7 @@ from inference.bundle import Bundle
 from inference.errors import BadRequest, NotFound, Unavailable
 from inference.model import Model
 from inference.pipeline import Pipeline
+from inference.stats import Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Served:
     bundle: Bundle
     model: Model
     pipeline: Pipeline | None
+    stats: Stats = field(default_factory=Stats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Entry:
     served: Served | None = None
     refusal: Refusal | None = None
     loading: str | None = None
+    unloaded: bool = False
 
 
 @dataclass(slots=True)
@@ -102,11 +105,16 @@ class Registry:
     def _whys(self, names: Iterable[str]) -> str:
         return "; ".join(why_not(name, self._entries[name]) for name in names)
 
-    def get(self, name: str) -> Served:
-        """Return what serves a model; raises NotFound if it is unknown, Unavailable if it is not loaded."""
+    def entry(self, name: str) -> Entry:
+        """Return what is known of a model; raises NotFound if nothing is."""
         entry = self._entries.get(name)
         if entry is None:
             raise NotFound(f"model {name!r}: unknown; there is {', '.join(self._entries) or 'none yet'}")
+        return entry
+
+    def get(self, name: str) -> Served:
+        """Return what serves a model; raises NotFound if it is unknown, Unavailable if it is not loaded."""
+        entry = self.entry(name)
         if entry.served is None:
             raise Unavailable(f"model {why_not(name, entry)}")
         return entry.served
@@ -139,4 +147,6 @@ def why_not(name: str, entry: Entry) -> str:
         return f"{name!r}: version {entry.refusal.version!r} was refused: {entry.refusal.reason}"
     if entry.loading:
         return f"{name!r}: version {entry.loading!r} is loading"
+    if entry.unloaded:
+        return f"{name!r}: was unloaded; POST /v2/repository/models/{name}/load brings it back"
     return f"{name!r}: no version is on the volume yet"

@@ -13,24 +13,24 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer. `model` is the model that it is about, for the metrics; empty if none is."""
+    """An HTTP answer, with the model and the version that it is about; empty if none is."""
 
     body: bytes
     status: int = HTTPStatus.OK
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     model: str = ""
+    version: str = ""
 
 
-def json_reply(value: Any, status: int = HTTPStatus.OK, model: str = "") -> Reply:
+def json_reply(value: Any, status: int = HTTPStatus.OK, model: str = "", version: str = "") -> Reply:
     """Make an answer of JSON."""
-    return Reply(orjson.dumps(value), status, model=model)
+    return Reply(orjson.dumps(value), status, model=model, version=version)
 
 
-def error_reply(error: ApiError, model: str = "") -> Reply:
+def error_reply(error: ApiError) -> Reply:
     """Make the `{"error": …}` of an error."""
-    headers = (("Retry-After", str(error.retry_after)),) if error.retry_after else ()
-    return Reply(error_body(error.message), error.status, headers=headers, model=model)
+    return Reply(error_body(error.message), error.status, headers=error.headers, version=error.version)
 
 
 def error_body(message: str) -> bytes:

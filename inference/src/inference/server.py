@@ -37,8 +37,10 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
     """
     budget = cpu.budget(cpu.allowed_cpus(), settings.workers, settings.threads, settings.concurrency)
     registry = Registry(settings.model)
-    public, admin = _listeners(settings, sockets, registry, budget)
-    loader, watch = _follow(settings, registry, budget)
+    how = Threading(budget.threads, budget.spinning)
+    loader = Loader(settings.volume, registry, how, settings.max_pixels)
+    public, admin = _listeners(settings, sockets, loader, budget)
+    watch = _follow(settings, loader)
     while only_when_ready and not registry.ready() and not stop.event.wait(0.1):
         pass
     public.start()
@@ -61,9 +63,11 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
 
 
 def _listeners(
-    settings: Settings, sockets: Sockets, registry: Registry, budget: cpu.Budget
+    settings: Settings, sockets: Sockets, loader: Loader, budget: cpu.Budget
 ) -> tuple[Listener, Listener]:
-    app = create_app(registry, settings.max_pixels)
+    registry = loader.registry
+    control = loader.control if settings.repository_control else None
+    app = create_app(registry, settings.max_pixels, settings.max_body, control)
     work = Dispatcher(budget.concurrency, settings.queue)
     admin = make_admin(registry, State(registry, budget))
     return (
@@ -72,14 +76,12 @@ def _listeners(
     )
 
 
-def _follow(settings: Settings, registry: Registry, budget: cpu.Budget) -> tuple[Loader, Watch]:
+def _follow(settings: Settings, loader: Loader) -> Watch:
     """Start to follow the volume: the directories are watched before their links are read."""
-    how = Threading(budget.threads, budget.spinning)
-    loader = Loader(settings.volume, registry, how, settings.max_pixels)
     watch = Watch(settings.volume, loader.wake)
     loader.before_scan = watch.refresh
     threading.Thread(target=loader.run, args=(settings.poll,), name="loader", daemon=True).start()
-    return loader, watch
+    return watch
 
 
 def _end(settings: Settings, registry: Registry, public: Listener) -> None:

@@ -28,6 +28,7 @@ class Settings:
     queue: int
     max_body: int
     max_pixels: int
+    repository_control: bool
     poll: float
     drain_wait: float
     drain_timeout: float
@@ -91,6 +92,9 @@ OPTIONS = (
     Option("--queue", "64", units.count, "Requests that may wait, for each worker; beyond it 503."),
     Option("--max-body", "64MiB", units.size, "Largest request body."),
     Option("--max-pixels", "50MP", units.pixels, "Largest picture that is decoded, width x height."),
+    Option(
+        "--repository-control", "off", units.switch, "on: clients may load and unload models; needs 1 worker."
+    ),
     Option("--poll", "5s", units.interval, "How often the links are read when no event tells of a change."),
     Option("--drain-wait", "3s", units.duration, "After SIGTERM: time to be seen as not ready."),
     Option("--drain-timeout", "20s", units.duration, "After that: time to finish what is in flight."),
@@ -141,6 +145,8 @@ def _conflicts(values: Mapping[str, Any]) -> list[str]:
     problems = []
     if values["port"] and values["port"] == values["admin_port"]:
         problems.append(f"--port and --admin-port are both {values['port']}: give two different ports")
+    if values["repository_control"] and values["workers"] > 1:
+        problems.append("--repository-control on: reaches one worker only; give --workers 1, or leave it off")
     names = values["model"]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"--model {name!r}: given twice; name each model once")

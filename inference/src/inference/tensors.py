@@ -1,4 +1,4 @@
-"""The Open Inference Protocol's JSON form of an inference, to arrays and back. Pure.
+"""The Open Inference Protocol's form of an inference request, to arrays. Pure.
 
 Source: `inference_rest.md` of github.com/kserve/open-inference-protocol. Keys that it does not know are
 ignored, as it asks for.
@@ -11,10 +11,21 @@ from typing import Any
 
 import orjson
 
+from inference import binary, parameters
+from inference.binary import HEADER, Tail
 from inference.datatypes import BY_NAME
 from inference.errors import BadRequest
-from inference.signature import Signature, TensorSpec, names
-from inference.values import Array, parse, plain
+from inference.signature import VARIABLE, Signature, TensorSpec, names
+from inference.values import Array, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output that is wanted: raw or as JSON, and how many of its best classes (0: the tensor itself)."""
+
+    name: str
+    binary: bool = False
+    classes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +34,52 @@ class InferRequest:
 
     id: str | None
     inputs: dict[str, Array]
-    outputs: tuple[str, ...]
+    outputs: tuple[Output, ...]
 
 
-def decode(body: bytes, signature: Signature) -> InferRequest:
-    """Read a request's body for a model of that signature; raises BadRequest."""
-    request = load_object(body)
+def decode(body: bytes, signature: Signature, header: str | None = None) -> InferRequest:
+    """Read a request's body for a model of that signature; raises BadRequest.
+
+    `header` is the value of Inference-Header-Content-Length, None if the whole body is JSON.
+    """
+    text, tail = (body, None) if header is None else binary.split(body, header)
+    if header is not None and not len(text):
+        return _without_json(body, signature)
+    request = load_object(text)
     identity = request.get("id")
     if not isinstance(identity, str | None):
         raise BadRequest("id: must be a string")
-    _refuse_extensions(request, "the request")
-    return InferRequest(identity, _inputs(request, signature), _outputs(request, signature))
+    raw = parameters.flag(parameters.of_request(request), "binary_data_output", "the request")
+    decoded = InferRequest(identity, _inputs(request, signature, tail), _outputs(request, signature, raw))
+    if tail:
+        tail.end()
+    return decoded
 
 
-def load_object(body: bytes) -> dict[str, Any]:
+def _without_json(body: bytes, signature: Signature) -> InferRequest:
+    """Read a body that is the only input's raw tensor; all outputs are wanted raw."""
+    if len(signature.inputs) != 1:
+        raise BadRequest(
+            f"{HEADER}: is 0, which needs a model of one input; this takes {names(signature.inputs)}"
+        )
+    (spec,) = signature.inputs
+    try:
+        array = binary.whole(memoryview(body), spec)
+    except ValueError as error:
+        raise BadRequest(f"input {spec.name!r}: {error}") from None
+    return InferRequest(
+        None, {spec.name: array}, tuple(Output(spec.name, True) for spec in signature.outputs)
+    )
+
+
+def batch_size(request: InferRequest, signature: Signature) -> int:
+    """Return how many inferences a request is: the first dimension, if that may be of any length, else 1."""
+    first = signature.inputs[0] if signature.inputs else None
+    batched = first is not None and first.shape[:1] == (VARIABLE,)
+    return request.inputs[first.name].shape[0] if first and batched else 1
+
+
+def load_object(body: bytes | memoryview) -> dict[str, Any]:
     """Read a JSON object; raises BadRequest that says where the JSON is wrong."""
     try:
         value = orjson.loads(body)
@@ -57,16 +100,7 @@ def _list_of_objects(request: Mapping[str, Any], key: str) -> list[dict[str, Any
     return value
 
 
-def _refuse_extensions(holder: Mapping[str, Any], what: str) -> None:
-    parameters = holder.get("parameters") or {}
-    if not isinstance(parameters, dict):
-        raise BadRequest(f"{what}: parameters must be an object")
-    for key in ("binary_data_size", "classification"):
-        if key in parameters:
-            raise BadRequest(f"{what}: this server does not have the extension of {key}; use plain JSON data")
-
-
-def _inputs(request: Mapping[str, Any], signature: Signature) -> dict[str, Array]:
+def _inputs(request: Mapping[str, Any], signature: Signature, tail: Tail | None) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for entry in _list_of_objects(request, "inputs"):
         name = entry["name"]
@@ -77,28 +111,38 @@ def _inputs(request: Mapping[str, Any], signature: Signature) -> dict[str, Array
             )
         if name in arrays:
             raise BadRequest(f"input {name!r}: given twice")
-        arrays[name] = _array(entry, spec)
+        arrays[name] = _array(entry, spec, tail)
     missing = tuple(spec for spec in signature.inputs if spec.name not in arrays)
     if missing:
         raise BadRequest(f"inputs: missing {names(missing)}; the model takes {names(signature.inputs)}")
     return arrays
 
 
-def _array(entry: Mapping[str, Any], spec: TensorSpec) -> Array:
+def _array(entry: Mapping[str, Any], spec: TensorSpec, tail: Tail | None) -> Array:
     what = f"input {spec.name!r}"
-    _refuse_extensions(entry, what)
     shape = _shape(entry.get("shape"), what)
     if entry.get("datatype") != spec.datatype.name:
         raise BadRequest(f"{what}: datatype is {_datatype(entry)}, the model takes {spec.datatype.name}")
     if not spec.fits(shape):
         raise BadRequest(f"{what}: shape is {list(shape)}, the model takes {list(spec.shape)} (-1: any)")
-    if "data" not in entry:
-        raise BadRequest(f"{what}: data is missing")
+    given = parameters.read(entry, what)
     try:
-        array = parse(entry["data"], spec.datatype)
+        if "binary_data_size" in given:
+            raw = _raw(entry, parameters.count(given, "binary_data_size", what), tail, what)
+            return binary.to_array(raw, spec.datatype, math.prod(shape)).reshape(shape)
+        if "data" not in entry:
+            raise BadRequest(f"{what}: data is missing")
+        return _shaped(parse(entry["data"], spec.datatype), shape, what)
     except ValueError as error:
         raise BadRequest(f"{what}: {error}") from None
-    return _shaped(array, shape, what)
+
+
+def _raw(entry: Mapping[str, Any], size: int, tail: Tail | None, what: str) -> memoryview:
+    if "data" in entry:
+        raise BadRequest(f"{what}: has both data and binary_data_size; give one of them")
+    if tail is None:
+        raise BadRequest(f"{what}: binary_data_size needs the header {HEADER}, the length of the JSON")
+    return tail.take(size, what)
 
 
 def _datatype(entry: Mapping[str, Any]) -> str:
@@ -127,40 +171,24 @@ def _shaped(array: Array, shape: tuple[int, ...], what: str) -> Array:
     return array.reshape(shape)
 
 
-def _outputs(request: Mapping[str, Any], signature: Signature) -> tuple[str, ...]:
+def _outputs(request: Mapping[str, Any], signature: Signature, raw: bool) -> tuple[Output, ...]:
     if not request.get("outputs"):
-        return tuple(spec.name for spec in signature.outputs)
-    wanted: list[str] = []
+        return tuple(Output(spec.name, raw) for spec in signature.outputs)
+    wanted: dict[str, Output] = {}
     for entry in _list_of_objects(request, "outputs"):
         name = entry["name"]
-        _refuse_extensions(entry, f"output {name!r}")
         if signature.output(name) is None:
             raise BadRequest(
                 f"output {name!r}: the model has no such output; it gives {names(signature.outputs)}"
             )
         if name in wanted:
             raise BadRequest(f"output {name!r}: asked for twice")
-        wanted.append(name)
-    return tuple(wanted)
+        wanted[name] = _output(entry, raw)
+    return tuple(wanted.values())
 
 
-def encode(
-    model: str, version: str, request: InferRequest, results: Mapping[str, Array], signature: Signature
-) -> bytes:
-    """Write the response's body; NaN and infinities become null."""
-    answer: dict[str, Any] = {"model_name": model, "model_version": version}
-    if request.id is not None:
-        answer["id"] = request.id
-    answer["outputs"] = [_output(name, results[name], signature) for name in request.outputs]
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _output(name: str, array: Array, signature: Signature) -> dict[str, Any]:
-    spec = signature.output(name)
-    assert spec is not None, name
-    return {
-        "name": name,
-        "datatype": spec.datatype.name,
-        "shape": list(array.shape),
-        "data": plain(array, spec.datatype),
-    }
+def _output(entry: Mapping[str, Any], raw: bool) -> Output:
+    what = f"output {entry['name']!r}"
+    given = parameters.read(entry, what)
+    is_raw = parameters.flag(given, "binary_data", what, raw)
+    return Output(entry["name"], is_raw, parameters.count(given, "classification", what))

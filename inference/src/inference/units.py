@@ -68,6 +68,13 @@ def auto_count(text: str) -> int | None:
         raise ValueError("give a whole number of at least 1, or auto") from None
 
 
+def switch(text: str) -> bool:
+    """Read `on` or `off`."""
+    if text not in ("on", "off"):
+        raise ValueError("give on or off")
+    return text == "on"
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """Make a reader that takes one of these words."""
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pictures
+from inference.routes.v2 import EXTENSIONS
 from servers import Server, tensor
 from volumes import Volume, digest
 
@@ -50,7 +51,7 @@ def test_nan_and_infinities_are_null(server: Server) -> None:
 
 
 def test_describes_the_server_and_its_models(server: Server, models_volume: Volume) -> None:
-    assert server.get("/v2").json()["extensions"] == ["model_repository"]
+    assert server.get("/v2").json()["extensions"] == list(EXTENSIONS)
     of_digits = server.get("/v2/models/digits").json()
     assert of_digits == server.get("/v2/models/digits/versions/v1").json()
     assert of_digits["platform"] == "onnx_onnxv1"
@@ -86,7 +87,7 @@ def test_says_healthy_to_programs_and_shows_a_page_to_browsers(server: Server) -
         assert (answer.status, answer.body) == (200, b"Healthy")
     page = server.get("/", accept="text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.headers["vary"] == "Accept"
+    assert page.headers["vary"] == "Accept, Accept-Encoding"
     assert b"digits" in page.body
 
 

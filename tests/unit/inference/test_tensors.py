@@ -9,8 +9,9 @@ import pytest
 
 import models
 from inference.errors import BadRequest
+from inference.results import encode
 from inference.signature import Signature
-from inference.tensors import InferRequest, decode, encode
+from inference.tensors import InferRequest, Output, decode
 
 MakeSignature = Callable[..., Signature]
 
@@ -39,7 +40,7 @@ def test_reads_flat_and_nested_data(two: Signature) -> None:
     request = read(two, tensor("a"), tensor("b", data=[[3, 4]]))
     assert request.inputs["a"].tolist() == [[1, 2]]
     assert request.inputs["b"].tolist() == [[3, 4]]
-    assert request.outputs == ("total", "difference")
+    assert request.outputs == (Output("total"), Output("difference"))
 
 
 def test_reads_tensors_without_elements(two: Signature) -> None:
@@ -54,8 +55,9 @@ def test_ignores_keys_that_it_does_not_know(two: Signature) -> None:
 
 def test_gives_the_outputs_in_the_order_asked_for(two: Signature) -> None:
     outputs = [{"name": "difference"}, {"name": "total"}]
-    assert read(two, tensor("a"), tensor("b"), outputs=outputs).outputs == ("difference", "total")
-    assert read(two, tensor("a"), tensor("b"), outputs=[]).outputs == ("total", "difference")
+    asked = read(two, tensor("a"), tensor("b"), outputs=outputs)
+    assert asked.outputs == (Output("difference"), Output("total"))
+    assert read(two, tensor("a"), tensor("b"), outputs=[]).outputs == (Output("total"), Output("difference"))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_gives_the_outputs_in_the_order_asked_for(two: Signature) -> None:
         ({"data": [[1], [2]]}, "input 'a': data is nested as [2, 1], shape says [1, 2]"),
         ({"data": [1, "2"]}, "input 'a': \"2\" is no FP32 value"),
         ({"data": None}, "input 'a': "),
-        ({"parameters": {"binary_data_size": 8}}, "input 'a': this server does not have the extension"),
+        ({"parameters": {"binary_data_size": 8}}, "input 'a': has both data and binary_data_size"),
         ({"parameters": 3}, "input 'a': parameters must be an object"),
         ({"name": "c"}, "input 'c': the model has no such input; it takes a, b"),
         ({"name": "b"}, "input 'b': given twice"),
@@ -110,8 +112,8 @@ def test_says_that_data_is_missing(two: Signature) -> None:
         ([{}], "outputs: every entry needs a name"),
         ("total", "outputs: must be a list of objects"),
         (
-            [{"name": "total", "parameters": {"classification": 2}}],
-            "output 'total': this server does not have",
+            [{"name": "total", "parameters": {"classification": -2}}],
+            "output 'total': classification: must be a whole number",
         ),
     ],
 )
@@ -144,12 +146,12 @@ def test_says_that_inputs_are_a_list(two: Signature, inputs: Any) -> None:
 
 def test_echoes_the_id_and_names_model_and_version(two: Signature) -> None:
     results = {"total": np.array([[3, np.nan]], np.float32)}
-    request = InferRequest("7", {}, ("total",))
-    answer = orjson.loads(encode("sums", "v1", request, results, two))
+    request = InferRequest("7", {}, (Output("total"),))
+    answer = orjson.loads(encode("sums", "v1", request, results, two, {}).body)
     output = {"name": "total", "datatype": "FP32", "shape": [1, 2], "data": [3.0, None]}
     assert answer == {"model_name": "sums", "model_version": "v1", "id": "7", "outputs": [output]}
 
 
 def test_leaves_out_an_id_that_was_not_given(two: Signature) -> None:
-    answer = orjson.loads(encode("sums", "v1", InferRequest(None, {}, ()), {}, two))
+    answer = orjson.loads(encode("sums", "v1", InferRequest(None, {}, ()), {}, two, {}).body)
     assert "id" not in answer

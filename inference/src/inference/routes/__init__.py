@@ -1,5 +1,6 @@
 """What each path does. A handler is a plain function from what it needs to a Reply."""
 
+from inference.binary import CONTENT_TYPE, HEADER
 from inference.errors import UnsupportedMedia
 from inference.replies import JSON
 
@@ -9,4 +10,5 @@ def require_json(content_type: str | None, *, may_be_absent: bool = False) -> No
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind == JSON or (may_be_absent and not kind):
         return
-    raise UnsupportedMedia(f"Content-Type is {kind or 'missing'}: send JSON, with Content-Type: {JSON}")
+    cure = f"; raw tensors need the header {HEADER}" if kind == CONTENT_TYPE else ""
+    raise UnsupportedMedia(f"Content-Type is {kind or 'missing'}: send JSON, with Content-Type: {JSON}{cure}")

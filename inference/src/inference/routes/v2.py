@@ -1,19 +1,31 @@
-"""The Open Inference Protocol v2: metadata, health and inference.
+"""The Open Inference Protocol v2: metadata, health, statistics and inference.
 
-Source: `inference_rest.md` of github.com/kserve/open-inference-protocol.
+Sources: `inference_rest.md` of github.com/kserve/open-inference-protocol, and the extensions in
+`docs/protocol` of github.com/triton-inference-server/server.
 """
 
 from http import HTTPStatus
+from typing import Any
 
-from inference import __version__, tensors
+from inference import __version__, binary, results, tensors
 from inference.errors import ApiError, BadRequest
+from inference.modelconfig import model_config
 from inference.registry import Registry, Served
 from inference.replies import Reply, json_reply
 from inference.routes import require_json
+from inference.values import Array
 
 # The protocol's name for an ONNX model in onnxruntime.
 PLATFORM = "onnx_onnxv1"
-EXTENSIONS = ("model_repository",)
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "parameters",
+    "statistics",
+)
 
 
 def find(registry: Registry, name: str, version: str | None) -> Served:
@@ -39,10 +51,19 @@ def ready(registry: Registry) -> Reply:
     return json_reply({"ready": False, "error": reason}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
+def model_names(registry: Registry) -> Reply:
+    """List the models that this server knows, whether they are ready or not."""
+    return json_reply({"models": list(registry.entries())})
+
+
 def model_ready(registry: Registry, name: str, version: str | None) -> Reply:
     """Say whether a model serves, in that version if one is given."""
     served = find(registry, name, version)
-    return json_reply({"name": served.name, "ready": True}, model=served.name)
+    return _about(served, {"name": served.name, "ready": True})
+
+
+def _about(served: Served, answer: dict[str, Any]) -> Reply:
+    return json_reply(answer, model=served.name, version=served.version)
 
 
 def model_metadata(registry: Registry, name: str, version: str | None) -> Reply:
@@ -57,21 +78,71 @@ def model_metadata(registry: Registry, name: str, version: str | None) -> Reply:
         "outputs": [spec.describe() for spec in signature.outputs],
         "properties": {"digest": served.digest} if served.digest else {},
     }
-    return json_reply(answer, model=served.name)
+    return _about(served, answer)
+
+
+def config(registry: Registry, name: str, version: str | None) -> Reply:
+    """Describe a model in the words of the model configuration extension."""
+    served = find(registry, name, version)
+    return _about(served, model_config(served.name, served.model.signature))
+
+
+def all_stats(registry: Registry) -> Reply:
+    """Tell how often each model ran, and how long that took."""
+    return json_reply({"model_stats": [_stats(served) for served in registry.served()]})
+
+
+def model_stats(registry: Registry, name: str, version: str | None) -> Reply:
+    """Tell how often one model ran, and how long that took."""
+    served = find(registry, name, version)
+    return _about(served, {"model_stats": [_stats(served)]})
+
+
+def _stats(served: Served) -> dict[str, object]:
+    return served.stats.describe(served.name, served.version)
 
 
 def infer(
-    registry: Registry, name: str, version: str | None, body: bytes, content_type: str | None, *, framed: bool
+    registry: Registry,
+    name: str,
+    version: str | None,
+    body: bytes,
+    content_type: str | None,
+    *,
+    header: str | None = None,
+    waited: int = 0,
 ) -> Reply:
-    """Run a model on the tensors of a request; `framed` if it has the header of the binary extension."""
-    if framed:
-        raise BadRequest("Inference-Header-Content-Length: this server reads tensors as JSON, not binary")
-    require_json(content_type, may_be_absent=True)
+    """Run a model on the tensors of a request.
+
+    `header` is the value of Inference-Header-Content-Length: with it, raw tensors follow the JSON.
+    `waited` is how long the request did so, in nanoseconds.
+    """
     served = find(registry, name, version)
-    signature = served.model.signature
-    request = tensors.decode(body, signature)
+    with served.stats.request(served.version, waited) as timing:
+        if header is None:
+            require_json(content_type, may_be_absent=True)
+        signature = served.model.signature
+        request = tensors.decode(body, signature, header)
+        timing.batch_size = tensors.batch_size(request, signature)
+        timing.lap("compute_input")
+        outputs = _run(served, request)
+        timing.lap("compute_infer")
+        encoded = results.encode(served.name, served.version, request, outputs, signature, _labels(served))
+        timing.lap("compute_output")
+    if encoded.header is None:
+        return Reply(encoded.body, model=served.name, version=served.version)
+    headers = ((binary.HEADER, str(encoded.header)),)
+    return Reply(encoded.body, HTTPStatus.OK, binary.CONTENT_TYPE, headers, served.name, served.version)
+
+
+def _run(served: Served, request: tensors.InferRequest) -> dict[str, Array]:
     try:
-        results = served.model.run(request.inputs, request.outputs)
+        return served.model.run(request.inputs, [wanted.name for wanted in request.outputs])
     except ApiError as error:
         raise BadRequest(f"model {served.name!r} version {served.version!r}: {error.message}") from None
-    return Reply(tensors.encode(served.name, served.version, request, results, signature), model=served.name)
+
+
+def _labels(served: Served) -> results.Labels:
+    outputs = served.model.signature.outputs
+    scores = served.bundle.scores.output or (outputs[0].name if len(outputs) == 1 else "")
+    return {scores: served.bundle.labels}

@@ -20,4 +20,4 @@ def version(registry: Registry, name: str | None) -> Reply:
         "since": since(served),
         "server": __version__,
     }
-    return json_reply(answer, model=served.name)
+    return json_reply(answer, model=served.name, version=served.version)
