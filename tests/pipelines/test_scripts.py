@@ -1,0 +1,86 @@
+"""The scripts of the pipelines that need no registry and no cluster."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from pipelines.project import Project, copy
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the project."""
+    return copy(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """A server that has /version."""
+    (tmp_path / "version").write_text('{"version": "v7"}')
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_variables_that_are_set_pass(project: Project) -> None:
+    assert project.run("scripts/require-env.sh", "ACR_NAME", ACR_NAME="digits") == ""
+
+
+def test_every_missing_variable_is_named_with_the_heading_that_tells_of_it(project: Project) -> None:
+    said = project.run(
+        "scripts/require-env.sh",
+        "ACR_NAME",
+        "CLUSTER",
+        "DNS_LABEL",
+        fails=True,
+        ACR_NAME="digits",
+        CLUSTER="",
+    )
+    assert "ACR_NAME" not in said
+    for name in ("CLUSTER", "DNS_LABEL"):
+        assert f'{name} is not set: see "Let a pipeline deploy"' in said
+
+
+def test_github_shows_a_missing_variable_on_the_page_of_the_run(project: Project) -> None:
+    assert project.run("scripts/require-env.sh", "CLUSTER", fails=True, GITHUB_ACTIONS="true").startswith(
+        "::error::CLUSTER"
+    )
+
+
+def test_release_notes_are_the_section_of_the_version(project: Project) -> None:
+    text = "# Changes\n\n## [Unreleased]\n\n## [0.2.0] - 2026-12-01\n\n- new\n\n## [0.1.0]\n\n- old\n"
+    (project.root / "CHANGELOG.md").write_text(text)
+    assert project.run("make", "release-notes", "VERSION=0.2.0").strip() == "- new"
+    assert project.run("make", "release-notes", "VERSION=0.1.0").strip() == "- old"
+
+
+def test_a_version_without_notes_is_refused(project: Project) -> None:
+    assert '"## [9.9.9]"' in project.run("make", "release-notes", "VERSION=9.9.9", fails=True)
+
+
+def test_a_chart_that_is_not_at_the_version_is_not_packaged(project: Project) -> None:
+    assert "version: 9.9.9" in project.run("make", "package", "VERSION=9.9.9", fails=True)
+
+
+@pytest.mark.parametrize("target", ["smoke", "copy-images", "publish-model"])
+def test_a_target_without_its_variable_says_how_to_call_it(project: Project, target: str) -> None:
+    assert f"make {target} " in project.run("make", "--old-file", ".venv/.runnable", target, fails=True)
+
+
+def test_the_smoke_test_says_which_model_answers(project: Project, site: str, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    assert '{"version": "v7"}' in project.run("scripts/smoke.sh", site, SUMMARY=str(summary))
+    assert site in summary.read_text()
+
+
+def test_the_smoke_test_fails_when_nobody_answers(project: Project) -> None:
+    said = project.run("scripts/smoke.sh", "http://127.0.0.1:1", fails=True, SMOKE_SECONDS="1")
+    assert "http://127.0.0.1:1 does not answer" in said
