@@ -49,22 +49,19 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
     return value
 
 
+def serve_command(volume: Path) -> list[str]:
+    """The command line of a server that logs JSON; its ports are the caller's to add."""
+    program = [sys.executable, "-m", "inference", "serve"]
+    return [*program, "--volume", str(volume), "--log-format", "json"]
+
+
 class Server:
     """A running `inference serve` on ports of its own."""
 
     def __init__(self, volume: Path, log: Path, *arguments: str) -> None:
         """Start it, and wait until it listens."""
         self.log = log
-        command = [
-            sys.executable,
-            "-m",
-            "inference",
-            "serve",
-            "--volume",
-            str(volume),
-            "--log-format",
-            "json",
-        ]
+        command = serve_command(volume)
         ports = ["--host", "127.0.0.1", "--port", "0", "--admin-port", "0", "--drain-wait", "0"]
         with log.open("wb") as stream:
             self.process = subprocess.Popen([*command, *ports, *arguments], stderr=stream)

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import models
-from servers import DEADLINE_SECONDS, Answer, Server, eventually, tensor
+from servers import DEADLINE_SECONDS, Answer, Server, eventually, serve_command, tensor
 from volumes import Volume
 
 from .conftest import StartServer
@@ -225,16 +224,7 @@ def alive(pid: int) -> bool:
 def test_a_port_that_is_taken_is_named_with_the_cure(volume: Volume) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [
-            sys.executable,
-            "-m",
-            "inference",
-            "serve",
-            "--volume",
-            str(volume.root),
-            "--log-format",
-            "json",
-        ]
+        command = serve_command(volume.root)
         ports = ["--host", "127.0.0.1", "--port", port, "--admin-port", "0"]
         done = subprocess.run(
             [*command, *ports], stderr=subprocess.PIPE, check=False, timeout=DEADLINE_SECONDS
