@@ -42,13 +42,13 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """`08:30:00 info message field=value`, for a person at a terminal."""
+    """`08:30:00 info    message field=value`, for a person at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record as one line of text, a traceback below it."""
         moment = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
         told = "".join(f" {key}={value}" for key, value in getattr(record, "fields", {}).items())
-        line = f"{moment} {record.levelname.lower()} {record.getMessage()}{told}"
+        line = f"{moment} {record.levelname.lower():7} {record.getMessage()}{told}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
