@@ -16,6 +16,9 @@ from model_fetcher.sources import parse_source
         ("az://acct/models/digits", "az", "acct", "models/digits", "digits"),
         ("az://acct/models/team/a/digits/", "az", "acct", "models/team/a/digits", "digits"),
         ("az://acct/models/digits.onnx", "az", "acct", "models/digits.onnx", "digits"),
+        ("s3://bucket/digits", "s3", "bucket", "digits", "digits"),
+        ("s3://my.bucket/team/a/digits/", "s3", "my.bucket", "team/a/digits", "digits"),
+        ("gs://bucket/models/digits.onnx", "gs", "bucket", "models/digits.onnx", "digits"),
     ],
 )
 def test_takes_a_source_apart(url: str, scheme: str, host: str, path: str, model: str) -> None:
@@ -24,10 +27,12 @@ def test_takes_a_source_apart(url: str, scheme: str, host: str, path: str, model
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://b/x", "https://acct.blob.core.windows.net/c/x", "/models/digits", "", "x"]
+    "url", ["s4://b/x", "https://acct.blob.core.windows.net/c/x", "/models/digits", "", "x"]
 )
 def test_an_unknown_scheme_is_told_the_known_ones(url: str) -> None:
-    with pytest.raises(FetcherError, match=r"has an unknown scheme: give file:///DIR/MODEL or az://ACCOUNT/"):
+    with pytest.raises(
+        FetcherError, match=r"has an unknown scheme: give file:///DIR/MODEL, az://ACCOUNT/.* or gs://BUCKET"
+    ):
         parse_source(url)
 
 
@@ -42,17 +47,20 @@ def test_an_unknown_scheme_is_told_the_known_ones(url: str) -> None:
         "az://a",
         "az://a/c",
         "az:a/c/d",
+        "s3://",
+        "s3://bucket",
+        "s3://bucket/",
+        "s3:///digits",
+        "gs://bucket",
     ],
 )
 def test_an_incomplete_source_is_told_what_one_looks_like(url: str) -> None:
-    with pytest.raises(
-        FetcherError, match=r"is incomplete: give file:///DIR/MODEL or az://ACCOUNT/CONTAINER"
-    ):
+    with pytest.raises(FetcherError, match=r"is incomplete: give file:///DIR/MODEL, az://ACCOUNT/CONTAINER"):
         parse_source(url)
 
 
 def test_a_source_that_is_no_url_is_told_what_one_looks_like() -> None:
-    with pytest.raises(FetcherError, match=r"is not a URL .*: give file:///DIR/MODEL or az://"):
+    with pytest.raises(FetcherError, match=r"is not a URL .*: give file:///DIR/MODEL, az://"):
         parse_source("az://[a/c/d")
 
 
@@ -63,10 +71,14 @@ def test_a_source_that_is_no_url_is_told_what_one_looks_like() -> None:
         "az://user:SECRET@acct/c/d",
         "az://:SECRET@acct/c/d",
         "az://SECRET@a/c/d",
+        "s3://key:SECRET@bucket/d",
+        "s3://bucket/d?X-Amz-Signature=SECRET",
     ],
 )
 def test_a_secret_in_a_source_is_refused_and_not_told(url: str) -> None:
-    with pytest.raises(FetcherError, match="carries a secret: put it into AZURE_STORAGE_SAS_TOKEN") as error:
+    with pytest.raises(
+        FetcherError, match="carries a secret: put it into the variable of the sign-in"
+    ) as error:
         parse_source(url)
     assert "SECRET" not in str(error.value)
 
