@@ -1,5 +1,8 @@
 """SOURCE arguments taken apart."""
 
+import subprocess
+import sys
+
 import pytest
 
 from model_fetcher.errors import FetcherError
@@ -88,3 +91,23 @@ def test_a_last_part_that_cannot_name_a_model_is_refused(url: str) -> None:
     address = parse_source(url)
     with pytest.raises(FetcherError, match=r"model .* is not a valid name"):
         _ = address.model
+
+
+@pytest.mark.parametrize(
+    ("url", "loaded"),
+    [
+        ("file:///models/digits", set()),
+        ("az://acct/models/digits", {"azure"}),
+        ("s3://bucket/digits", {"obstore"}),
+        ("gs://bucket/digits", {"obstore"}),
+    ],
+)
+def test_only_the_library_of_the_store_that_is_used_is_loaded(url: str, loaded: set[str]) -> None:
+    code = (
+        "import sys, model_fetcher.cli\n"
+        "from model_fetcher.sources import open_source, parse_source\n"
+        f"open_source(parse_source({url!r}), {{}}, 'anonymous')\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert {"azure", "obstore"} & set(done.stdout.split()) == loaded
