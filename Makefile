@@ -13,6 +13,7 @@ BIN := .venv/bin
 RUNNABLE := .venv/.runnable
 INSTALLED := .venv/.installed
 AZURITE := .tools/node_modules/.bin/azurite-blob
+VERSITYGW := .tools/bin/versitygw
 
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
@@ -36,8 +37,9 @@ demo: $(RUNNABLE) ## The whole story unattended: publish, serve, refuse a broken
 
 ##@ Develop
 
-test: $(INSTALLED) $(AZURITE) ## Unit and integration tests (ARGS='-k page' goes to pytest)
-	@PATH="$(CURDIR)/.tools/bin:$$PATH" AZURITE="$(CURDIR)/$(AZURITE)" $(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) $(AZURITE) $(VERSITYGW) ## Unit and integration tests (ARGS='-k page' goes to pytest)
+	@PATH="$(CURDIR)/.tools/bin:$$PATH" AZURITE="$(CURDIR)/$(AZURITE)" VERSITYGW="$(CURDIR)/$(VERSITYGW)" \
+	  $(BIN)/python -m pytest $(ARGS)
 
 lint: $(INSTALLED) ## Style, types and tables of the docs: ruff, mypy --strict, stale pages
 	@$(BIN)/ruff check
@@ -66,7 +68,8 @@ lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions
 		-c inference/requirements.txt -c model-fetcher/requirements.txt -c examples/digits/requirements.txt
 	@$(UV_COMPILE) $(sort $(wildcard tests/requirements*.in)) -o tests/requirements.txt $(LOCKS:%=-c %)
 	@$(UV_COMPILE) tests/node.in -o tests/node.txt
-	@! grep -n '://' $(LOCKS) tests/requirements.txt tests/node.txt || { echo 'a lock file names a host'; exit 1; }
+	@$(UV_COMPILE) tests/go.in -o tests/go.txt
+	@! grep -n '://' $(LOCKS) tests/requirements.txt tests/node.txt tests/go.txt || { echo 'a lock file names a host'; exit 1; }
 
 clean: ## Remove all that make has made
 	rm -rf .venv .tools .run .cache
@@ -100,3 +103,7 @@ $(INSTALLED): tests/requirements.txt $(RUNNABLE)
 $(AZURITE): tests/node.txt scripts/install-azurite.sh | $(INSTALLED)
 	@scripts/install-azurite.sh
 	@touch -h $@
+
+$(VERSITYGW): tests/go.txt scripts/install-versitygw.sh | $(INSTALLED)
+	@scripts/install-versitygw.sh
+	@touch $@

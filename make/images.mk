@@ -30,7 +30,7 @@ STORE_SECRET ?= /dev/null
 SOURCE_DIR = $(patsubst file://%,%,$(filter file://%,$(SOURCE)))
 
 # An empty directory is the context where the source is not a directory of this machine.
-image-baked: ## Build the server with a model in its image (SOURCE=az://… or file:///…, MODEL_IMAGE, STORE_SECRET=file of variables)
+image-baked: ## Build the server with a model in its image (SOURCE=az://…, s3://…, gs://… or file:///…, MODEL_IMAGE, STORE_SECRET=file of variables)
 	@test -n '$(SOURCE)' || { echo 'name the model: make image-baked SOURCE=az://ACCOUNT/CONTAINER/NAME' >&2; exit 2; }
 	@test -n '$(BUILDER)' || { echo 'docker, podman or buildah is needed, and none of them works here' >&2; exit 1; }
 	@mkdir -p .cache/empty

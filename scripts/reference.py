@@ -44,19 +44,31 @@ _ENVIRONMENT = (
     "Secrets are read from the environment only, so that no process list or log shows them.\n",
     "| variable | meaning |",
     "|---|---|",
-    "| `AZURE_STORAGE_CONNECTION_STRING` | `--auth connection-string` |",
-    "| `AZURE_STORAGE_KEY` | `--auth key`: the account's key |",
-    "| `AZURE_STORAGE_SAS_TOKEN` | `--auth sas` |",
-    "| `AZURE_FEDERATED_TOKEN_FILE`, `AZURE_CLIENT_ID`, `AZURE_TENANT_ID` | `--auth workload-identity`; "
-    "set in the pod by Azure's webhook |\n",
-    "`--auth auto` takes the first of these that is set, else `default` (DefaultAzureCredential).\n",
+    "| `AZURE_STORAGE_CONNECTION_STRING` | `az://`, `--auth connection-string` |",
+    "| `AZURE_STORAGE_KEY` | `az://`, `--auth key`: the account's key |",
+    "| `AZURE_STORAGE_SAS_TOKEN` | `az://`, `--auth sas` |",
+    "| `AZURE_FEDERATED_TOKEN_FILE`, `AZURE_CLIENT_ID`, `AZURE_TENANT_ID` | `az://`, `--auth "
+    "workload-identity`; set in the pod by Azure's webhook |",
+    "| `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` | `s3://`, `--auth key`; with `AWS_SESSION_TOKEN`, "
+    "if it is a temporary one |",
+    "| `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN` | `s3://`, `--auth workload-identity` (IRSA); set in "
+    "the pod by EKS |",
+    "| `GOOGLE_SERVICE_ACCOUNT_KEY` | `gs://`, `--auth key`: a service account's key, as JSON |\n",
+    "`--auth auto` takes the first of these that is set for the kind of source, else `default`: "
+    "DefaultAzureCredential; on AWS what the container (ECS, EKS Pod Identity) or the machine has; on "
+    "Google application default credentials, which are the file that `GOOGLE_APPLICATION_CREDENTIALS` "
+    "names, what `gcloud` left, or what the machine has (GKE workload identity). `--auth anonymous` is for "
+    "public stores.\n",
+    "S3 takes `AWS_REGION` (or `AWS_DEFAULT_REGION`; else `us-east-1`) and, without `--endpoint`, "
+    "`AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`. An endpoint may be plain `http://`. What else obstore "
+    "reads from variables `AWS_…` and `GOOGLE_…` works, too; profiles in `~/.aws` do not.\n",
     "### Exit codes\n",
     "| code | meaning |",
     "|---|---|",
     "| 0 | done; `watch`: ended by a signal |",
     "| 1 | failed, trying again may help |",
     "| 2 | wrong usage or settings |",
-    "| 3 | container, channel, version or blob not found |",
+    "| 3 | container, bucket, channel, version or blob not found |",
     "| 4 | access denied |",
     "| 5 | a manifest or file is not what it should be |",
     "| 6 | the volume is full, read-only, or holds something foreign |",

@@ -58,3 +58,11 @@ def log_lines(stderr: str) -> list[dict[str, Any]]:
 def last_message(done: subprocess.CompletedProcess[str]) -> str:
     """The last thing a program said, and nothing but JSON before it."""
     return str(log_lines(done.stderr)[-1]["message"])
+
+
+def failed(code: int, *args: object, env: Mapping[str, str] | None = None) -> str:
+    """What model-fetcher said last; it must end with this code, and not by a traceback."""
+    done = fetcher(*args, env=env)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return last_message(done)

@@ -101,7 +101,8 @@ volumeMounts:
   "sasToken" "AZURE_STORAGE_SAS_TOKEN"
   "s3AccessKeyId" "AWS_ACCESS_KEY_ID"
   "s3SecretAccessKey" "AWS_SECRET_ACCESS_KEY"
-  "s3SessionToken" "AWS_SESSION_TOKEN" }}
+  "s3SessionToken" "AWS_SESSION_TOKEN"
+  "googleServiceAccountKey" "GOOGLE_SERVICE_ACCOUNT_KEY" }}
 - {name: MODEL_FETCHER_AUTH, value: auto}
 {{- range $block, $key := $auth.existingSecret.keys }}
 {{- if $key }}
@@ -110,7 +111,7 @@ volumeMounts:
 {{- end }}
 {{- end }}
 {{- else }}
-- {name: MODEL_FETCHER_AUTH, value: {{ ternary "workload-identity" "anonymous" (eq $auth.type "workloadIdentity") }}}
+- {name: MODEL_FETCHER_AUTH, value: {{ get (dict "workloadIdentity" "workload-identity") $auth.type | default $auth.type }}}
 {{- end }}
 {{- end }}
 

@@ -4,7 +4,7 @@
 {{- $type := .Values.volume.type }}
 {{- if .Values.fetcher.enabled }}
 {{- if not .Values.model.source }}
-- "model.source is empty, so there is nothing to fetch: set it to the root of your model, such as az://ACCOUNT/CONTAINER/PREFIX/NAME, or set fetcher.enabled=false if the volume or the image has the model already."
+- "model.source is empty, so there is nothing to fetch: set it to the root of your model, such as az://ACCOUNT/CONTAINER/PREFIX/NAME or s3://BUCKET/PREFIX/NAME, or set fetcher.enabled=false if the volume or the image has the model already."
 {{- end }}
 {{- if has $type (list "image" "none") }}
 - "volume.type={{ $type }} leaves the fetcher nothing to write to: choose emptyDir, hostPath or persistentVolumeClaim, or set fetcher.enabled=false."

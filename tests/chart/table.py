@@ -90,7 +90,7 @@ ROWS = [
     ),
     row("volume.image.reference", "r:1", POD + "volumes/name=models/image/reference", given=IMAGE),
     row("volume.image.pullPolicy", "Never", POD + "volumes/name=models/image/pullPolicy", given=IMAGE),
-    row("auth.type", "anonymous", ENV + "MODEL_FETCHER_AUTH/value"),
+    row("auth.type", "auto", ENV + "MODEL_FETCHER_AUTH/value"),
     row(
         "auth.workloadIdentity.clientId", "id", "ServiceAccount/metadata/annotations/azure.workload.identity~client-id",
         given=IDENTITY,
@@ -110,6 +110,7 @@ ROWS = [
     secret("s3AccessKeyId", "AWS_ACCESS_KEY_ID"),
     secret("s3SecretAccessKey", "AWS_SECRET_ACCESS_KEY"),
     secret("s3SessionToken", "AWS_SESSION_TOKEN"),
+    secret("googleServiceAccountKey", "GOOGLE_SERVICE_ACCOUNT_KEY"),
     row("inference.command", ["server"], INFERENCE + "command"),
     row("inference.args", ["--x"], INFERENCE + "args"),
     row("inference.extraArgs", ["--queue=9"], INFERENCE + "args/5", "--queue=9"),

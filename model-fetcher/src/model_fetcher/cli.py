@@ -16,9 +16,11 @@ from model_fetcher.settings import Settings
 
 _HELP = """Keep a volume equal to a model in blob storage, and publish models to it.
 
-SOURCE is the root of a model: file:///DIR/MODEL or az://ACCOUNT/CONTAINER/PREFIX/MODEL. Azure sign-in
-takes what is set: AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, workload
-identity, else DefaultAzureCredential.
+SOURCE is the root of a model: file:///DIR/MODEL, az://ACCOUNT/CONTAINER/PREFIX/MODEL,
+s3://BUCKET/PREFIX/MODEL or gs://BUCKET/PREFIX/MODEL. The sign-in takes what is set. Azure:
+AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, workload identity, else
+DefaultAzureCredential. S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, web identity, else the role of the
+machine. Google: GOOGLE_SERVICE_ACCOUNT_KEY, else application default credentials.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 access denied, 5 damaged, 6 volume, 7 bundle
 refused, 8 conflict.

@@ -16,7 +16,7 @@ from model_fetcher.errors import FetcherError
 from model_fetcher.logs import set_up
 from model_fetcher.names import check_name
 from model_fetcher.sources import parse_source
-from model_fetcher.sources.azure_auth import METHODS
+from model_fetcher.sources.auth import METHODS
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,12 @@ def store_options(command: Callable[..., None]) -> Callable[..., None]:
     level, form = click.Choice(_LEVELS), click.Choice(_FORMATS)
     for decorate in (
         option("--auth", type=click.Choice(METHODS), default="auto", help="How to sign in."),
-        option("--endpoint", type=URL, default="", help="URL of the account, if not Azure's public one."),
+        option(
+            "--endpoint",
+            type=URL,
+            default="",
+            help="URL of the store, if not the public one of Azure, AWS or Google.",
+        ),
         option("--log-level", type=level, default="info", help="The least that is told."),
         option("--log-format", type=form, default="auto", help="auto: text on a terminal, else JSON."),
     )[::-1]:

@@ -10,7 +10,7 @@ from model_fetcher.sources import Address
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All times are seconds. Secrets are not settings: they are read from AZURE_STORAGE_… when signing in."""
+    """All times are seconds. Secrets are not settings: they are read from variables when signing in."""
 
     source: tuple[Address, ...]
     volume: Path

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from azurite import Store
+from blobs import Store
 from programs import fetcher, free_port, log_lines, started
 from servers import DEADLINE_SECONDS, eventually
 

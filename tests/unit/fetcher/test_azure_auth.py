@@ -6,7 +6,8 @@ import pytest
 from azure.core.credentials import AzureSasCredential
 
 from model_fetcher.errors import AccessDenied, FetcherError
-from model_fetcher.sources.azure_auth import CONNECTION_STRING, KEY, SAS, WORKLOAD, choose, sign_in
+from model_fetcher.sources.auth import choose
+from model_fetcher.sources.azure_auth import CONNECTION_STRING, KEY, NEEDS, SAS, WORKLOAD, sign_in
 
 SECRET = "c2VjcmV0LWtleQ=="
 FEDERATED = dict.fromkeys(WORKLOAD, "set")
@@ -31,16 +32,16 @@ def connect(text: str, account: str = "acct", endpoint: str = "") -> Any:
     ],
 )
 def test_chooses_by_what_is_set(names: tuple[str, ...], method: str) -> None:
-    assert choose({name: ALL[name] for name in names}) == method
+    assert choose(NEEDS, {name: ALL[name] for name in names}) == method
 
 
 def test_an_empty_variable_is_not_set() -> None:
-    assert choose({KEY: "", SAS: ""}) == "default"
+    assert choose(NEEDS, {KEY: "", SAS: ""}) == "default"
 
 
 def test_a_flag_overrides_what_is_set() -> None:
-    assert choose(ALL, "anonymous") == "anonymous"
-    assert choose(ALL, "sas") == "sas"
+    assert choose(NEEDS, ALL, "anonymous") == "anonymous"
+    assert choose(NEEDS, ALL, "sas") == "sas"
 
 
 @pytest.mark.parametrize(
@@ -54,12 +55,12 @@ def test_a_flag_overrides_what_is_set() -> None:
 )
 def test_names_the_variables_that_a_method_misses(method: str, names: list[str]) -> None:
     with pytest.raises(AccessDenied, match=f"--auth {method} needs {' and '.join(names)}: set it"):
-        choose({}, method)
+        choose(NEEDS, {}, method)
 
 
 def test_names_only_those_that_are_missing() -> None:
     with pytest.raises(AccessDenied, match="needs AZURE_TENANT_ID: set it"):
-        choose(FEDERATED | {"AZURE_TENANT_ID": ""}, "workload-identity")
+        choose(NEEDS, FEDERATED | {"AZURE_TENANT_ID": ""}, "workload-identity")
 
 
 def test_a_key_goes_with_the_account_and_azures_public_endpoint() -> None:

@@ -30,7 +30,7 @@ def test_every_parameter_has_its_variable_by_rule(command: str, param: click.Par
 
 def test_all_that_is_wrong_is_told_together_each_with_its_flag_and_variable() -> None:
     said = run(
-        "watch", "s3://x/y", "--keep", "0", "--interval", "soon", "--channel", "../x", "--auth", "magic",
+        "watch", "ftp://x/y", "--keep", "0", "--interval", "soon", "--channel", "../x", "--auth", "magic",
         "--confirm-url", "localhost:8080", "--admin-port", "70000",
     )  # fmt: skip
     assert said.exit_code == 2

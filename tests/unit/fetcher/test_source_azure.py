@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from model_fetcher.errors import AccessDenied, Conflict, FetcherError, NotFound, SourceChanged, StoreError
+from model_fetcher.sources.auth import SignIn
 from model_fetcher.sources.azure import AzureSource
-from model_fetcher.sources.azure_auth import SignIn
 from model_fetcher.sources.base import NoSuchBlob
 
 

@@ -18,7 +18,7 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ExponentialRetry
 
 from model_fetcher.errors import AccessDenied, Conflict, FetcherError, NotFound, SourceChanged, StoreError
 from model_fetcher.manifest import File
-from model_fetcher.sources.azure_auth import SignIn
+from model_fetcher.sources.auth import SignIn
 from model_fetcher.sources.base import Document, NoSuchBlob, Progress
 
 _GONE = {"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled", "AccountBeingCreated"}

@@ -1,18 +1,18 @@
-"""How to sign in to Azure Storage: chosen by what is set, overridable, never telling the secret."""
+"""How to sign in to Azure Storage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from model_fetcher.errors import AccessDenied, FetcherError
+from model_fetcher.sources.auth import Needs, SignIn, choose
 
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
 KEY = "AZURE_STORAGE_KEY"
 SAS = "AZURE_STORAGE_SAS_TOKEN"
 WORKLOAD = ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID", "AZURE_TENANT_ID")
 
-_NEEDS: dict[str, tuple[str, ...]] = {
+NEEDS: Needs = {
     "connection-string": (CONNECTION_STRING,),
     "key": (KEY,),
     "sas": (SAS,),
@@ -20,37 +20,11 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "default": (),
     "anonymous": (),
 }
-METHODS = ("auto", *_NEEDS)
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """Where the account is and what to present there."""
-
-    method: str
-    endpoint: str
-    credential: Any = None
-
-    def __repr__(self) -> str:
-        """The method only: the credential may be a secret."""
-        return f"SignIn({self.method}, {self.endpoint})"
-
-
-def choose(env: Mapping[str, str], method: str = "auto") -> str:
-    """The method that `auto` means: the first whose variables are set, else DefaultAzureCredential.
-
-    Raises AccessDenied that names the variables missing for a method asked for by name.
-    """
-    if method == "auto":
-        return next((name for name, needs in _NEEDS.items() if needs and all(map(env.get, needs))), "default")
-    if missing := [name for name in _NEEDS[method] if not env.get(name)]:
-        raise AccessDenied(f"--auth {method} needs {' and '.join(missing)}: set it, or choose another method")
-    return method
 
 
 def sign_in(account: str, env: Mapping[str, str], method: str = "auto", endpoint: str = "") -> SignIn:
     """Sign in to `account`; the endpoint is Azure's public one unless given or in the connection string."""
-    method = choose(env, method)
+    method = choose(NEEDS, env, method)
     if method == "connection-string":
         return _from_connection_string(account, env[CONNECTION_STRING], endpoint)
     endpoint = endpoint or f"https://{account}.blob.core.windows.net"
