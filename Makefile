@@ -39,7 +39,7 @@ demo: $(RUNNABLE) ## The whole story unattended: publish, serve, refuse a broken
 test: $(INSTALLED) $(AZURITE) ## Unit and integration tests (ARGS='-k page' goes to pytest)
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" AZURITE="$(CURDIR)/$(AZURITE)" $(BIN)/python -m pytest $(ARGS)
 
-lint: $(INSTALLED) ## Style, types and tables of the docs: ruff, mypy --strict, stale pages
+lint: $(INSTALLED) lint-workflows ## Style, types, tables of the docs, workflows, shell scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -66,10 +66,11 @@ lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions
 		-c inference/requirements.txt -c model-fetcher/requirements.txt -c examples/digits/requirements.txt
 	@$(UV_COMPILE) $(sort $(wildcard tests/requirements*.in)) -o tests/requirements.txt $(LOCKS:%=-c %)
 	@$(UV_COMPILE) tests/node.in -o tests/node.txt
-	@! grep -n '://' $(LOCKS) tests/requirements.txt tests/node.txt || { echo 'a lock file names a host'; exit 1; }
+	@$(UV_COMPILE) tests/go.in -o tests/go.txt
+	@! grep -n '://' $(LOCKS) tests/*.txt || { echo 'a lock file names a host'; exit 1; }
 
 clean: ## Remove all that make has made
-	rm -rf .venv .tools .run .cache
+	rm -rf .venv .tools .run .cache dist
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each part that has targets of its own brings them along.

@@ -78,13 +78,9 @@ lint-workflows: $(INSTALLED) $(ACTIONLINT) ## Check workflows and shell scripts:
 	@$(BIN)/zizmor --quiet --offline --persona pedantic .github
 	@$(BIN)/shellcheck scripts/*.sh .ci/run
 
-# PyPI and npm have no actionlint that brings its program along; Go builds it, and checks it against Go's sums.
-$(ACTIONLINT):
-	@command -v go >/dev/null || { echo 'Go is needed to build actionlint: install it, for instance as the package golang' >&2; exit 1; }
-	@echo 'building actionlint $(ACTIONLINT_VERSION) into .tools'
-	@mkdir -p $(@D)
-	@GOBIN='$(CURDIR)/$(@D)' GOFLAGS= go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
-	@mv $(@D)/actionlint $@
+$(ACTIONLINT): tests/go.txt scripts/install-actionlint.sh | $(INSTALLED)
+	@scripts/install-actionlint.sh $(ACTIONLINT_VERSION)
+	@touch $@
 
 .PHONY: test-compose test-release
 
