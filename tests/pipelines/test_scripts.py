@@ -92,6 +92,12 @@ def test_a_target_without_its_variable_says_how_to_call_it(project: Project, tar
     assert f"make {target} " in project.run("make", "--old-file", ".venv/.runnable", target, fails=True)
 
 
+@pytest.mark.parametrize("target", ["test-compose", "test-release"])
+def test_a_test_that_needs_azurite_names_the_variable(project: Project, target: str) -> None:
+    words = ["make", "--old-file", ".venv/.installed", target]
+    assert "AZURITE_IMAGE=…" in project.run(*words, fails=True, AZURITE_IMAGE="")
+
+
 def test_the_smoke_test_says_which_model_answers(project: Project, site: str, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     assert '{"version": "v7"}' in project.run("scripts/smoke.sh", site, SUMMARY=str(summary))
