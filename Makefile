@@ -13,7 +13,8 @@ BIN := .venv/bin
 RUNNABLE := .venv/.runnable
 INSTALLED := .venv/.installed
 AZURITE := .tools/node_modules/.bin/azurite-blob
-VERSITYGW := .tools/bin/versitygw
+VERSITYGW_VERSION := v1.8.0
+VERSITYGW := .tools/bin/versitygw-$(VERSITYGW_VERSION)
 
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
@@ -41,7 +42,7 @@ test: $(INSTALLED) $(AZURITE) $(VERSITYGW) ## Unit and integration tests (ARGS='
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" AZURITE="$(CURDIR)/$(AZURITE)" VERSITYGW="$(CURDIR)/$(VERSITYGW)" \
 	  $(BIN)/python -m pytest $(ARGS)
 
-lint: $(INSTALLED) ## Style, types and tables of the docs: ruff, mypy --strict, stale pages
+lint: $(INSTALLED) lint-workflows ## Style, types, tables of the docs, workflows, shell scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -69,10 +70,10 @@ lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions
 	@$(UV_COMPILE) $(sort $(wildcard tests/requirements*.in)) -o tests/requirements.txt $(LOCKS:%=-c %)
 	@$(UV_COMPILE) tests/node.in -o tests/node.txt
 	@$(UV_COMPILE) tests/go.in -o tests/go.txt
-	@! grep -n '://' $(LOCKS) tests/requirements.txt tests/node.txt tests/go.txt || { echo 'a lock file names a host'; exit 1; }
+	@! grep -n '://' $(LOCKS) tests/*.txt || { echo 'a lock file names a host'; exit 1; }
 
 clean: ## Remove all that make has made
-	rm -rf .venv .tools .run .cache
+	rm -rf .venv .tools .run .cache dist
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each part that has targets of its own brings them along.
@@ -104,6 +105,6 @@ $(AZURITE): tests/node.txt scripts/install-azurite.sh | $(INSTALLED)
 	@scripts/install-azurite.sh
 	@touch -h $@
 
-$(VERSITYGW): tests/go.txt scripts/install-versitygw.sh | $(INSTALLED)
-	@scripts/install-versitygw.sh
-	@touch $@
+# The S3 server that the tests talk to.
+$(VERSITYGW): tests/go.txt scripts/go-install.sh | $(INSTALLED)
+	@scripts/go-install.sh github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) $@

@@ -21,7 +21,8 @@ PUBLISH_FLAGS ?=
 SUMMARY ?=
 export FORCE INSECURE PLATFORMS PYTHON_IMAGE SUMMARY
 
-.PHONY: stale-images push-images image-values copy-images package push-chart release-notes deploy smoke publish-model lint-workflows
+.PHONY: stale-images push-images image-values copy-images package push-chart release-notes deploy smoke publish-model \
+        lint-workflows test-compose test-release
 
 stale-images: ## Name those of IMAGES whose sources have no image in REGISTRY yet
 	@for image in $(IMAGES); do \
@@ -76,22 +77,20 @@ ACTIONLINT := .tools/bin/actionlint-$(ACTIONLINT_VERSION)
 lint-workflows: $(INSTALLED) $(ACTIONLINT) ## Check workflows and shell scripts: actionlint, zizmor (pedantic), shellcheck
 	@$(ACTIONLINT) -shellcheck $(BIN)/shellcheck -pyflakes=
 	@$(BIN)/zizmor --quiet --offline --persona pedantic .github
-	@$(BIN)/shellcheck scripts/*.sh .ci/run
+	@$(BIN)/shellcheck scripts/*.sh .ci/*
 
-# PyPI and npm have no actionlint that brings its program along; Go builds it, and checks it against Go's sums.
-$(ACTIONLINT):
-	@command -v go >/dev/null || { echo 'Go is needed to build actionlint: install it, for instance as the package golang' >&2; exit 1; }
-	@echo 'building actionlint $(ACTIONLINT_VERSION) into .tools'
-	@mkdir -p $(@D)
-	@GOBIN='$(CURDIR)/$(@D)' GOFLAGS= go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
-	@mv $(@D)/actionlint $@
+$(ACTIONLINT): tests/go.txt scripts/go-install.sh | $(INSTALLED)
+	@scripts/go-install.sh github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION) $@
+	@touch $@
 
-.PHONY: test-compose test-release
+NEED_AZURITE = test -n '$(AZURITE_IMAGE)' || { echo 'name the image of Azurite that is there: AZURITE_IMAGE=…' >&2; exit 2; }
 
-test-compose: $(INSTALLED) ## Test compose.yaml on the engine of DOCKER_HOST, a Swarm with the images (REGISTRY, TAG, AZURITE_IMAGE)
+test-compose: $(INSTALLED) e2e-load ## Test compose.yaml on the engine of DOCKER_HOST, a Swarm (REGISTRY, TAG, AZURITE_IMAGE, IMAGE_LOADER)
+	@$(NEED_AZURITE)
 	@PIPELINES=engine REGISTRY='$(REGISTRY)' TAG='$(TAG)' AZURITE_IMAGE='$(AZURITE_IMAGE)' \
 	  $(BIN)/python -m pytest tests/pipelines/test_compose.py tests/pipelines/test_swarm.py $(ARGS)
 
 test-release: $(INSTALLED) ## Test the targets above with docker-registry, skopeo and the cluster of KUBECONFIG (AZURITE_IMAGE, IMAGE_LOADER)
+	@$(NEED_AZURITE)
 	@PIPELINES=registry AZURITE_IMAGE='$(AZURITE_IMAGE)' IMAGE_LOADER='$(IMAGE_LOADER)' PYTHON_IMAGE='$(PYTHON_IMAGE)' \
 	  BUILDER='$(BUILDER)' BUILD_FLAGS='$(BUILD_FLAGS)' $(BIN)/python -m pytest tests/pipelines/test_release.py $(ARGS)

@@ -34,9 +34,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train two models."""
+    """Train two models that work, and one that does not."""
     place = tmp_path_factory.mktemp("bundles")
-    for seed in ("1", "2"):
-        train = [sys.executable, str(TRAIN), str(place / seed), f"--seed={seed}"]
+    for name, words in {"1": ["--seed=1"], "2": ["--seed=2"], "broken": ["--seed=3", "--broken"]}.items():
+        train = [sys.executable, str(TRAIN), str(place / name), *words]
         subprocess.run(train, check=True, capture_output=True)
     return place

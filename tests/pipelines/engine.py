@@ -114,3 +114,10 @@ def create_container() -> None:
 def publish(bundle: Path, version: str) -> None:
     """Publish a version."""
     in_store("publish", "/bundle", SOURCE, "--version", version, "--no-check", bundle=bundle)
+
+
+def refused() -> list[str]:
+    """Return the versions that the node's server refused, as its fetcher knows them."""
+    fetcher = docker("ps", "--quiet", "--filter", "name=model-fetcher").strip()
+    status = docker("exec", fetcher, "python", "-c", ASK, "http://127.0.0.1:9091/status")
+    return [version for model in json.loads(status)["models"].values() for version in model["refused"]]

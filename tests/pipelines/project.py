@@ -45,11 +45,10 @@ class Project:
 
 def copy(to: Path) -> Project:
     """Copy what Git has or would take, and commit it."""
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split(
-        "\0"
-    ):
-        if name and (ROOT / name).is_file():
+    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for name in listed.split("\0"):
+        if (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
     project = Project(to)

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import tree_sitter_bicep
@@ -29,12 +30,32 @@ def test_the_commands_call_what_is_there() -> None:
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
-def test_the_template_is_bicep() -> None:
-    def errors(node: Node) -> list[str]:
-        here = [f"line {node.start_point.row + 1}: {node.text!r}"] if node.is_error or node.is_missing else []
-        return here + [error for child in node.children for error in errors(child)]
+def syntax() -> Iterator[Node]:
+    """Every node of the template's syntax."""
+    nodes = [Parser(Language(tree_sitter_bicep.language())).parse(BICEP).root_node]
+    while nodes:
+        node = nodes.pop()
+        yield node
+        nodes += node.children
 
-    assert errors(Parser(Language(tree_sitter_bicep.language())).parse(BICEP).root_node) == []
+
+def test_the_template_is_bicep() -> None:
+    assert [f"line {n.start_point.row + 1}" for n in syntax() if n.is_error or n.is_missing] == []
+
+
+def test_the_template_uses_every_name_that_it_declares_and_no_other() -> None:
+    given, used = set(), set()
+    for node in syntax():
+        names = [child for child in node.children if child.type == "identifier"]
+        declares = node.type in {"parameter_declaration", "variable_declaration"}
+        if declares or node.type in {"resource_declaration", "output_declaration"}:
+            given |= {names[0].text} if declares else set()
+            names = names[1:]
+        elif node.type == "object_property" and node.children[0].type == "identifier":
+            names = names[1:]  # the first is the key
+        used |= {name.text for name in names} if node.type != "call_expression" else set()
+    resources = {n.children[1].text for n in syntax() if n.type == "resource_declaration"}
+    assert given <= used <= given | resources
 
 
 def test_the_template_makes_what_the_commands_make() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engine import FILES, IMAGES, TAG, create_container, docker, publish, served, until
+from pipelines.engine import FILES, IMAGES, TAG, create_container, docker, publish, refused, served, until
 
 NEXT, BROKEN = f"{TAG}-next", f"{TAG}-broken"
 
@@ -51,13 +51,15 @@ def leave_nothing(project: str) -> None:
 def deployed(bundles: Path, tags: None) -> Iterator[None]:
     """The stack on the Swarm, with version v1 of the model."""
     stack()
-    until("Azurite runs", lambda: "1/1" in docker("service", "ls", "--filter", "name=ms_azurite"))
-    create_container()
-    publish(bundles / "1", "v1")
-    until("v1 is served", lambda: served() == "v1")
-    yield
-    docker("stack", "rm", "ms")
-    leave_nothing("ms")
+    try:
+        until("Azurite runs", lambda: "1/1" in docker("service", "ls", "--filter", "name=ms_azurite"))
+        create_container()
+        publish(bundles / "1", "v1")
+        until("v1 is served", lambda: served() == "v1")
+        yield
+    finally:
+        docker("stack", "rm", "ms")
+        leave_nothing("ms")
 
 
 @pytest.mark.usefixtures("deployed")
@@ -84,6 +86,14 @@ def test_an_image_that_does_not_start_is_rolled_back() -> None:
     until("the rollback ends", lambda: inspect("{{.UpdateStatus.State}}") == "rollback_completed")
     assert inspect("{{.Spec.TaskTemplate.ContainerSpec.Image}}") == image
     until("the image before serves again", lambda: served() == model)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_model_that_the_server_of_the_node_refuses_is_undone(bundles: Path) -> None:
+    model = served()
+    publish(bundles / "broken", "v3")
+    until("the fetcher knows that v3 is refused", lambda: refused() == ["v3"])
+    assert served() == model
 
 
 def test_a_stack_without_a_model_names_the_variable() -> None:

@@ -72,6 +72,15 @@ def test_the_azure_pipeline_is_valid_for_its_schema(tmp_path: Path) -> None:
     validate("azure-pipelines", file)
 
 
+def test_the_compose_file_takes_the_images_of_the_chart() -> None:
+    version = yaml.safe_load((ROOT / "chart/Chart.yaml").read_text())["appVersion"]
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    assert {name: service["image"] for name, service in services.items()} == {
+        name: f"${{REGISTRY:-localhost}}/{name}:${{TAG:-{version}}}"
+        for name in ("inference", "model-fetcher")
+    }
+
+
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
 def test_a_workflow_has_no_rights_but_those_of_its_jobs(file: Path) -> None:
     assert yaml.safe_load(file.read_text())["permissions"] == {}
