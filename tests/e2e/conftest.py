@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,17 @@ os.environ["PATH"] = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
 collect_ignore_glob = [] if os.environ.get("E2E") else ["test_*.py"]
 
 if os.environ.get("E2E"):
-    from e2e.kube import Namespace, namespace, nodes, run
+    from e2e.kube import Namespace, look_around, namespace, nodes, run
     from e2e.release import Release
     from e2e.store import Store
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Show pods, events and logs below a failure: the namespaces are gone before anybody can look."""
+        report = yield
+        if report.failed:
+            report.sections.append(("the cluster", look_around()))
+        return report
 
     @pytest.fixture(scope="session")
     def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -90,13 +90,30 @@ class Namespace:
 
 @contextmanager
 def namespace(name: str) -> Iterator[Namespace]:
-    """Make a namespace that enforces PodSecurity `restricted`, and remove it in the end."""
+    """Make a namespace that enforces PodSecurity `restricted`; in the end it is told to go."""
     run("kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait")
     run("kubectl", "create", "namespace", name)
     run("kubectl", "label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield Namespace(name)
     if "E2E_KEEP" not in os.environ:
-        run("kubectl", "delete", "namespace", name, "--wait")
+        run("kubectl", "delete", "namespace", name, "--wait=false")
+
+
+def look_around() -> str:
+    """Tell all of the pods, the events and the ends of the logs in the namespaces of the tests."""
+    said = [_say("get", "nodes"), _say("get", "pods", "--all-namespaces", "--output=wide")]
+    names = [name for name in _say("get", "namespaces", "--output=name").split() if "/e2e-" in name]
+    for place in (f"--namespace={name.partition('/')[2]}" for name in names):
+        said.append(_say("describe", "pods", place))
+        said.append(_say("get", "events", place, "--sort-by=.lastTimestamp"))
+        for pod in _say("get", "pods", place, "--output=name").split():
+            said.append(_say("logs", pod, place, "--all-containers", "--prefix", "--tail=40"))
+    return "\n".join(said)
+
+
+def _say(*words: str) -> str:
+    done = subprocess.run(["kubectl", *words], capture_output=True, text=True, timeout=60)
+    return f"{done.stdout}{done.stderr}"
 
 
 def restarts(pods: list[Object]) -> dict[str, int]:
