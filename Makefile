@@ -14,7 +14,7 @@ RUNNABLE := .venv/.runnable
 INSTALLED := .venv/.installed
 AZURITE := .tools/node_modules/.bin/azurite-blob
 VERSITYGW_VERSION := v1.8.0
-VERSITYGW := .tools/bin/versitygw-$(VERSITYGW_VERSION)
+VERSITYGW := .tools/bin/versitygw
 
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
@@ -108,3 +108,4 @@ $(AZURITE): tests/node.txt scripts/install-azurite.sh | $(INSTALLED)
 # The S3 server that the tests talk to.
 $(VERSITYGW): tests/go.txt scripts/go-install.sh | $(INSTALLED)
 	@scripts/go-install.sh github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) $@
+	@touch $@

@@ -68,6 +68,11 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* The port that clients in the cluster ask: those of a headless Service reach the pods with nothing between. */}}
+{{- define "model-sidecar.port" -}}
+{{- ternary .Values.inference.ports.http .Values.service.port (eq .Values.service.clusterIP "None") }}
+{{- end }}
+
 {{/* Whether an autoscaler decides the number of pods: `true` or nothing. */}}
 {{- define "model-sidecar.autoscaled" -}}
 {{- if or .Values.autoscaling.enabled .Values.keda.enabled }}true{{ end }}

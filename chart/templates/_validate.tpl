@@ -12,6 +12,14 @@
 {{- if and (eq .Values.fetcher.mode "native") (semverCompare "<1.29.0-0" (include "model-sidecar.kubeVersion" .)) }}
 - "fetcher.mode=native needs Kubernetes 1.29 or later, this is {{ include "model-sidecar.kubeVersion" . }}: use auto or classic."
 {{- end }}
+{{- $names := list }}
+{{- range prepend .Values.model.additionalSources .Values.model.source }}
+{{- $name := trimSuffix "/" . | base | trimSuffix ".onnx" }}
+{{- if has $name $names }}
+- "two sources of model.source and model.additionalSources end in {{ $name }}, and that is a model's name: rename one, or install the chart once for each."
+{{- end }}
+{{- $names = append $names $name }}
+{{- end }}
 {{- else }}
 {{- if eq $type "emptyDir" }}
 - "fetcher.enabled=false with volume.type=emptyDir leaves the server without a model: set volume.type to persistentVolumeClaim, hostPath, image, or none for a model baked into inference.image."
@@ -19,6 +27,9 @@
 {{- if or .Values.model.source .Values.model.additionalSources }}
 - "model.source is set but fetcher.enabled=false, so nobody would fetch it: remove model.source and model.additionalSources, or set fetcher.enabled=true."
 {{- end }}
+{{- end }}
+{{- if eq (trimSuffix "/" .Values.model.path) "/tmp" }}
+- "model.path={{ .Values.model.path }} is where temporary files go: choose another directory, such as /models."
 {{- end }}
 {{- if and (eq $type "persistentVolumeClaim") (not .Values.volume.persistentVolumeClaim.claimName) }}
 - "volume.type=persistentVolumeClaim needs the name of a claim: set volume.persistentVolumeClaim.claimName."
@@ -86,6 +97,21 @@
 {{- if eq (int $inference.ports.http) (int $inference.ports.admin) }}
 - "inference.ports.http and inference.ports.admin are both {{ $inference.ports.http }}: give them different numbers."
 {{- end }}
+{{- if not $inference.ports.admin }}
+{{- range $probe := list "startupProbe" "readinessProbe" "livenessProbe" }}
+{{- if eq "admin" (dig "httpGet" "port" "" (fromYaml (include "model-sidecar.probe" (get $inference $probe | default dict))) | toString) }}
+- "inference.ports.admin=0 leaves inference.{{ $probe }} no port to ask: set its httpGet.path and httpGet.port, or set it to null."
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $monitor := .Values.metrics.monitor }}
+{{- $ports := list }}
+{{- range fromYamlArray (include "model-sidecar.adminPorts" .) }}{{ $ports = append $ports .name }}{{ end }}
+{{- if and $monitor.enabled (eq $monitor.kind "ServiceMonitor") (not (has $monitor.port $ports)) }}
+- "metrics.monitor.port={{ $monitor.port }} is in no Service that a ServiceMonitor could read: set metrics.monitor.kind=PodMonitor."
+{{- else if and $monitor.enabled (eq $monitor.port "admin") (not $inference.ports.admin) }}
+- "metrics.monitor.port=admin is not there with inference.ports.admin=0: name the port of the server's metrics, such as http."
+{{- end }}
 {{- if and .Values.fetcher.enabled (has (int .Values.fetcher.adminPort) (list (int $inference.ports.http) (int $inference.ports.admin))) }}
 - "fetcher.adminPort={{ .Values.fetcher.adminPort }} is taken by the inference container, and a pod has one network: choose another number."
 {{- end }}
@@ -134,14 +160,33 @@
 {{- $names = append $names .name }}
 {{- end }}
 {{- end }}
+{{- $volumes := list "models" "tmp" }}
 {{- range .Values.extraVolumes }}
-{{- if has .name (list "models" "tmp") }}
-- "extraVolumes has a volume named {{ .name }}, which the chart makes: give it another name."
+{{- if has .name $volumes }}
+- "extraVolumes has a volume named {{ .name }}, which is there already: give it another name."
 {{- end }}
+{{- $volumes = append $volumes .name }}
 {{- end }}
+{{- $containers := list "inference" "fetcher" "fetcher-init" }}
 {{- range concat .Values.extraContainers .Values.extraInitContainers }}
-{{- if has .name (list "inference" "fetcher" "fetcher-init") }}
-- "extraContainers or extraInitContainers has a container named {{ .name }}, which the chart makes: give it another name."
+{{- if has .name $containers }}
+- "extraContainers or extraInitContainers has a container named {{ .name }}, which is there already: give it another name."
+{{- end }}
+{{- $containers = append $containers .name }}
+{{- end }}
+{{- range $block, $field := dict "inference" "containerPort" "service" "port" }}
+{{- $values := get $.Values $block }}
+{{- $names := list "http" "admin" "fetch-admin" }}
+{{- $own := ternary (list $.Values.service.port) (values $.Values.inference.ports) (eq $block "service") }}
+{{- $numbers := list }}
+{{- range $own }}{{ $numbers = append $numbers (printf "%d/TCP" (int .)) }}{{ end }}
+{{- range $values.extraPorts }}
+{{- $number := printf "%d/%s" (int (get . $field)) (.protocol | default "TCP") }}
+{{- if or (has .name $names) (has $number $numbers) }}
+- "{{ $block }}.extraPorts has {{ .name }} ({{ $number }}), and that name or number is there already: give it others."
+{{- end }}
+{{- $names = append $names .name }}
+{{- $numbers = append $numbers $number }}
 {{- end }}
 {{- end }}
 {{- end }}

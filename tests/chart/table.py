@@ -39,6 +39,11 @@ IMAGE = NO_FETCHER | {
 HPA = {"autoscaling": {"enabled": True}}
 KEDA = {"keda": {"enabled": True, "triggers": [{"type": "cpu"}]}}
 CLUSTER_IP = {"service": {"type": "ClusterIP"}}
+OTHER_SERVER = {
+    "inference": {"ports": {"admin": 0}}
+    | {probe: {"httpGet": {"port": "http"}} for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+}
+"""A server with one port only."""
 
 Row = tuple[str, Any, str, Any, dict[str, Any]]
 
@@ -220,8 +225,8 @@ ROWS = [
     row("networkPolicy.extraEgress", [{"to": []}], "NetworkPolicy/spec/egress/2", {"to": []}),
     row("metrics.monitor.enabled", True, "PodMonitor/spec/podMetricsEndpoints/1/port", "fetch-admin"),
     row("metrics.monitor.kind", "ServiceMonitor", "ServiceMonitor/spec/endpoints/0/port", "admin"),
-    *(row(f"metrics.monitor.{name}", "/x", f"PodMonitor/spec/podMetricsEndpoints/0/{name}")
-      for name in ("port", "path", "interval", "scrapeTimeout")),
+    *(row(f"metrics.monitor.{name}", value, f"PodMonitor/spec/podMetricsEndpoints/0/{name}")
+      for name, value in (("port", "x"), ("path", "/x"), ("interval", "7s"), ("scrapeTimeout", "1m30s"))),
     *(row(f"metrics.monitor.{name}", [{"action": "drop"}], f"PodMonitor/spec/podMetricsEndpoints/0/{name}")
       for name in ("relabelings", "metricRelabelings")),
     *(row(f"metrics.{block}.namespace", "mon", f"{kind}/metadata/namespace") for block, kind in (

@@ -9,7 +9,7 @@ import helm_python
 import pytest
 
 from chart.rendering import CHART, merged, texts, values
-from chart.table import CLAIM, CLUSTER_IP, HPA, IDENTITY, KEDA, NO_FETCHER, SECRET
+from chart.table import CLAIM, CLUSTER_IP, HPA, IDENTITY, KEDA, NO_FETCHER, OTHER_SERVER, SECRET
 
 LOAD_BALANCER_ONLY = {"service": {"type": "NodePort"}}
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -20,6 +20,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "nobody fills the volume": (NO_FETCHER, "set volume.type to persistentVolumeClaim"),
     "nobody fetches the source": (merged(CLAIM, {"fetcher": {"enabled": False}}), "remove model.source"),
+    "two models of one name": (
+        {"model": {"additionalSources": ["az://account/others/digits/"]}}, "rename one, or install the chart once"
+    ),
+    "models among temporary files": ({"model": {"path": "/tmp/"}}, "choose another directory"),
     "no claim": ({"volume": {"type": "persistentVolumeClaim"}}, "set volume.persistentVolumeClaim.claimName"),
     "no image": (merged(NO_FETCHER, {"volume": {"type": "image"}}), "set volume.image.reference"),
     "image volume on an old cluster": (
@@ -54,6 +58,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "route without a gateway": ({"httpRoute": {"enabled": True}}, "set httpRoute.parentRefs"),
     "one port twice": ({"inference": {"ports": {"admin": 8080}}}, "give them different numbers"),
+    "a probe without its port": (
+        {"inference": {"ports": {"admin": 0}, "startupProbe": None, "livenessProbe": {"tcpSocket": {"port": "http"}}}},
+        "leaves inference.readinessProbe no port to ask",
+    ),
+    "a monitor of a port that the Service lacks": (
+        {"metrics": {"monitor": {"enabled": True, "kind": "ServiceMonitor", "port": "http"}}},
+        "set metrics.monitor.kind=PodMonitor",
+    ),
+    "a monitor without its port": (
+        merged(OTHER_SERVER, {"metrics": {"monitor": {"enabled": True}}}), "name the port of the server's metrics"
+    ),
     "a port of the other container": ({"fetcher": {"adminPort": 8080}}, "choose another number"),
     "two autoscalers": (merged(HPA, KEDA), "enable one of them"),
     "autoscaler upside down": (merged(HPA, {"autoscaling": {"minReplicas": 11}}), "raise the maximum"),
@@ -75,7 +90,20 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "fetcher.extraEnv sets AZURE_STORAGE_KEY",
     ),
     "a volume of the chart": ({"extraVolumes": [{"name": "tmp", "emptyDir": {}}]}, "volume named tmp"),
+    "a volume twice": (
+        {"extraVolumes": [{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]}, "volume named a"
+    ),
     "a container of the chart": ({"extraContainers": [{"name": "fetcher"}]}, "container named fetcher"),
+    "a container twice": (
+        {"extraContainers": [{"name": "a"}], "extraInitContainers": [{"name": "a"}]}, "container named a"
+    ),
+    "a port of the chart": (
+        {"inference": {"extraPorts": [{"name": "grpc", "containerPort": 8080}]}}, r"inference.extraPorts has grpc \(8080/TCP"
+    ),
+    "a port of the Service twice": (
+        {"service": {"extraPorts": [{"name": "grpc", "port": 81}, {"name": "grpc", "port": 82}]}},
+        r"service.extraPorts has grpc \(82/TCP",
+    ),
 }  # fmt: skip
 
 
@@ -102,6 +130,8 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 @pytest.mark.parametrize("given", [
     merged(IDENTITY, {"auth": {"workloadIdentity": {"clientId": ""}}, "serviceAccount": {"create": False, "name": "x"}}),
+    OTHER_SERVER,
+    {"inference": {"extraPorts": [{"name": "quic", "containerPort": 8080, "protocol": "UDP"}]}},
     {"podDisruptionBudget": {"minAvailable": "50%"}},
     {"podDisruptionBudget": {"minAvailable": 1}},
     {"podDisruptionBudget": {"minAvailable": 1}, "replicaCount": 0},

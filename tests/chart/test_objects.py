@@ -57,6 +57,13 @@ def test_a_service_monitor_finds_a_headless_service_of_its_own() -> None:
     )
 
 
+def test_a_headless_service_is_asked_at_the_port_of_the_pods() -> None:
+    given = values(service={"type": "ClusterIP", "clusterIP": "None"})
+    request = find(manifests(given), "Pod", "-test")["spec"]["containers"][0]
+    assert request["env"][0] == {"name": "URL", "value": "http://digits-model-sidecar.models:8080"}
+    assert "port-forward service/digits-model-sidecar 8080:8080" in notes(given)
+
+
 def test_a_network_policy_without_a_fetcher_lets_nothing_out() -> None:
     given = merged(NO_FETCHER, {"volume": {"type": "none"}, "networkPolicy": {"enabled": True}})
     policy = find(manifests(given), "NetworkPolicy")["spec"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chart.rendering import at, container, deployment, find, manifests, merged, pod, values
-from chart.table import HPA, IDENTITY, KEDA, SECRET
+from chart.table import HPA, IDENTITY, KEDA, OTHER_SERVER, SECRET
 
 
 def names(spec: dict[str, Any], kind: str) -> list[str]:
@@ -108,7 +108,8 @@ def test_null_removes_a_probe() -> None:
 
 
 def test_a_server_of_your_own_gets_none_of_our_arguments() -> None:
-    server = container(values(inference__command=["tritonserver"], inference__ports__admin=0), "inference")
+    given = merged(values(inference__command=["tritonserver"]), OTHER_SERVER)
+    server = container(given, "inference")
     assert server["command"] == ["tritonserver"]
     assert "args" not in server
     assert [port["name"] for port in server["ports"]] == ["http"]
