@@ -13,6 +13,7 @@ BIN := .venv/bin
 RUNNABLE := .venv/.runnable
 INSTALLED := .venv/.installed
 AZURITE := .tools/node_modules/.bin/azurite-blob
+KSERVE := .tools/kserve/.installed
 
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
@@ -36,7 +37,7 @@ demo: $(RUNNABLE) ## The whole story unattended: publish, serve, refuse a broken
 
 ##@ Develop
 
-test: $(INSTALLED) $(AZURITE) ## Unit and integration tests (ARGS='-k page' goes to pytest)
+test: $(INSTALLED) $(AZURITE) $(KSERVE) ## Unit and integration tests (ARGS='-k page' goes to pytest)
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" AZURITE="$(CURDIR)/$(AZURITE)" $(BIN)/python -m pytest $(ARGS)
 
 lint: $(INSTALLED) ## Style, types and tables of the docs: ruff, mypy --strict, stale pages
@@ -66,7 +67,8 @@ lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions
 		-c inference/requirements.txt -c model-fetcher/requirements.txt -c examples/digits/requirements.txt
 	@$(UV_COMPILE) $(sort $(wildcard tests/requirements*.in)) -o tests/requirements.txt $(LOCKS:%=-c %)
 	@$(UV_COMPILE) tests/node.in -o tests/node.txt
-	@! grep -n '://' $(LOCKS) tests/requirements.txt tests/node.txt || { echo 'a lock file names a host'; exit 1; }
+	@$(UV_COMPILE) tests/kserve.in -o tests/kserve.txt
+	@! grep -n '://' $(LOCKS) tests/requirements.txt tests/node.txt tests/kserve.txt || { echo 'a lock file names a host'; exit 1; }
 
 clean: ## Remove all that make has made
 	rm -rf .venv .tools .run .cache
@@ -100,3 +102,11 @@ $(INSTALLED): tests/requirements.txt $(RUNNABLE)
 $(AZURITE): tests/node.txt scripts/install-azurite.sh | $(INSTALLED)
 	@scripts/install-azurite.sh
 	@touch -h $@
+
+# Compiling what it brings along would take longer than all else.
+$(KSERVE): tests/kserve.txt | $(INSTALLED)
+	@echo "installing KServe's client into .tools/kserve, for its pins do not fit beside those of the tests"
+	@$(BIN)/python -m venv --clear --without-pip .tools/kserve
+	@$(BIN)/python -m pip --python .tools/kserve/bin/python install --quiet --disable-pip-version-check \
+		--no-compile --require-hashes -r tests/kserve.txt
+	@touch $@
