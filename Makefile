@@ -15,6 +15,7 @@ INSTALLED := .venv/.installed
 AZURITE := .tools/node_modules/.bin/azurite-blob
 VERSITYGW_VERSION := v1.8.0
 VERSITYGW := .tools/bin/versitygw
+KSERVE := .tools/kserve/.installed
 
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
@@ -38,7 +39,7 @@ demo: $(RUNNABLE) ## The whole story unattended: publish, serve, refuse a broken
 
 ##@ Develop
 
-test: $(INSTALLED) $(AZURITE) $(VERSITYGW) ## Unit and integration tests (ARGS='-k page' goes to pytest)
+test: $(INSTALLED) $(AZURITE) $(VERSITYGW) $(KSERVE) ## Unit and integration tests (ARGS='-k page' goes to pytest)
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" AZURITE="$(CURDIR)/$(AZURITE)" VERSITYGW="$(CURDIR)/$(VERSITYGW)" \
 	  $(BIN)/python -m pytest $(ARGS)
 
@@ -70,6 +71,7 @@ lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions
 	@$(UV_COMPILE) $(sort $(wildcard tests/requirements*.in)) -o tests/requirements.txt $(LOCKS:%=-c %)
 	@$(UV_COMPILE) tests/node.in -o tests/node.txt
 	@$(UV_COMPILE) tests/go.in -o tests/go.txt
+	@$(UV_COMPILE) tests/kserve.in -o tests/kserve.txt
 	@! grep -n '://' $(LOCKS) tests/*.txt || { echo 'a lock file names a host'; exit 1; }
 
 clean: ## Remove all that make has made
@@ -108,4 +110,12 @@ $(AZURITE): tests/node.txt scripts/install-azurite.sh | $(INSTALLED)
 # The S3 server that the tests talk to.
 $(VERSITYGW): tests/go.txt scripts/go-install.sh | $(INSTALLED)
 	@scripts/go-install.sh github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) $@
+	@touch $@
+
+# Compiling what it brings along would take longer than all else.
+$(KSERVE): tests/kserve.txt | $(INSTALLED)
+	@echo "installing KServe's client into .tools/kserve, for its pins do not fit beside those of the tests"
+	@$(BIN)/python -m venv --clear --without-pip .tools/kserve
+	@$(BIN)/python -m pip --python .tools/kserve/bin/python install --quiet --disable-pip-version-check \
+		--no-compile --require-hashes -r tests/kserve.txt
 	@touch $@

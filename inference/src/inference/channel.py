@@ -60,7 +60,8 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]
             self.set_close_on_finish()
         self.content_length = len(body)
         REQUESTS.labels("", "refused", str(error.code)).inc()
-        self.write(b"" if self.request.command == "HEAD" else body)
+        # What has no good first line and headers has no command.
+        self.write(b"" if getattr(self.request, "command", "") == "HEAD" else body)
 
 
 class DrainingTask(WSGITask):  # type: ignore[misc]
