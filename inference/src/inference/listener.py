@@ -11,7 +11,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
 from inference.channel import Channel
-from inference.dispatch import Dispatcher
+from inference.dispatch import LoopDispatcher
 from inference.logs import logger
 from inference.signals import leave
 
@@ -55,7 +55,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
 
     def __init__(
-        self, application: "WSGIApplication", sock: socket.socket, dispatcher: Dispatcher, max_body: int
+        self, application: "WSGIApplication", sock: socket.socket, dispatcher: LoopDispatcher, max_body: int
     ) -> None:
         """Be ready to accept; nothing is, until `start`."""
         adjustments = Adjustments(
@@ -63,6 +63,8 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             connection_limit=raise_file_limit(),
             backlog=BACKLOG,
             recv_bytes=1 << 16,
+            # Read on while a request is served, to see that its client goes away.
+            channel_request_lookahead=1,
             asyncore_use_poll=True,
             ident=None,
         )
@@ -85,10 +87,14 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         """Run the I/O loop in its thread."""
         self._thread.start()
 
-    def readable(self) -> bool:
-        """Once a turn of the loop: do what the loop does itself, then say whether to accept."""
-        self.task_dispatcher.run_inline()
-        return bool(super().readable())
+    def on_loop(self) -> bool:
+        """Tell whether the caller is the I/O loop's thread."""
+        return threading.get_ident() == self._thread.ident
+
+    def pull_trigger(self) -> None:
+        """Wake the I/O loop, unless it is the caller: it looks at all connections before it sleeps."""
+        if not self.on_loop():
+            super().pull_trigger()
 
     def drain(self, timeout: float) -> int:
         """Stop accepting, finish what is in flight, end the loop; return how many requests were cut."""
@@ -116,10 +122,11 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
                 if channel.idle():
                     channel.will_close = True
             self._turn()
-            self.task_dispatcher.run_inline()
 
     def _turn(self) -> None:
-        wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+        """Serve what was read, then read what comes: what is answered can be sent in the same turn."""
+        sleep = self.task_dispatcher.turn()
+        wasyncore.loop(timeout=sleep, use_poll=True, map=self._map, count=1)
 
     def _accept_what_waits(self) -> None:
         """Take the connections that the system has accepted for us: closing the socket would reset them."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -43,6 +44,18 @@ LOAD_SECONDS = Histogram(
     f"{PREFIX}_load_seconds", "Time to load, warm up and check a version", ("model",),
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0),
 )  # fmt: skip
+
+
+@cache
+def _children(model: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(model, route, str(status)), DURATION.labels(model, route)
+
+
+def count(model: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer, and how long it took."""
+    counter, histogram = _children(model, route, status)
+    counter.inc()
+    histogram.observe(seconds)
 
 
 class State(Collector):

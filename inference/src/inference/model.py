@@ -57,24 +57,27 @@ class Model:
         self._session = None
         self._released()
 
-    def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Array]:
+    def run(
+        self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None, options: Any = None
+    ) -> dict[str, Array]:
         """Run the model on arrays that fit its signature; `outputs` None is all of them.
 
-        Raises BadRequest if the model fails on them: what fits the signature can still be out of range.
+        `options` are onnxruntime's RunOptions, by which another thread can end the run. Raises BadRequest if
+        the model fails on the arrays: what fits the signature can still be out of range.
         """
         wanted = list(outputs or (spec.name for spec in self.signature.outputs))
         try:
-            results = self._run(wanted, inputs)
+            results = self._run(wanted, inputs, options)
         except Exception as error:  # as above
             raise BadRequest(f"the model fails on these inputs: {_sentence(error)}") from None
         return dict(zip(wanted, results, strict=True))
 
-    def _run(self, outputs: list[str], inputs: Mapping[str, Array]) -> list[Array]:
+    def _run(self, outputs: list[str], inputs: Mapping[str, Array], options: Any) -> list[Array]:
         if not self._has_bf16:
-            return list(self._session.run(outputs, dict(inputs)))
+            return list(self._session.run(outputs, inputs, options))
         words = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
         values = {name: _to_ort(array) for name, array in words.items()}
-        return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values)]
+        return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values, options)]
 
 
 def _options(threading: Threading) -> onnxruntime.SessionOptions:

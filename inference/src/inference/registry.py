@@ -11,6 +11,7 @@ from types import MappingProxyType
 from inference.bundle import Bundle
 from inference.errors import BadRequest, NotFound, Unavailable
 from inference.model import Model
+from inference.pace import Pace
 from inference.pipeline import Pipeline
 from inference.stats import Stats
 
@@ -26,7 +27,10 @@ class Served:
     bundle: Bundle
     model: Model
     pipeline: Pipeline | None
+    # The most rows that one run may have of several requests; 1: it runs each alone.
+    most_rows: int = 1
     stats: Stats = field(default_factory=Stats)
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,17 @@ class Registry:
         if served.version != version:
             raise NotFound(f"model {name!r}: version {version!r} is not served; {served.version!r} is")
         return served
+
+    def label(self, name: str | None) -> str:
+        """Return a model's name for a label of metrics, none for one that a client made up."""
+        return name if name and name in self._entries else ""
+
+    def at_hand(self, name: str | None, version: str | None = None) -> Served | None:
+        """Return what serves a model, the default one if none is named; None where `get` raises or waits."""
+        names = self.expected[:1] or tuple(self._entries)
+        key = name or (names[0] if len(names) == 1 else "")
+        served = self._entries.get(key, Entry()).served
+        return served if served and version in (None, served.version) else None
 
     def default(self, name: str | None = None) -> Served:
         """Return the model of that name, or the only one, or the first of `expected`."""

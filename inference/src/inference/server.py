@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from inference import cpu
 from inference.app import create_app
-from inference.dispatch import Dispatcher
+from inference.direct import Direct
+from inference.dispatch import Dispatcher, LoopDispatcher
 from inference.listener import Listener
 from inference.loader import Loader
 from inference.logs import fields, logger
@@ -68,11 +69,12 @@ def _listeners(
     registry = loader.registry
     control = loader.control if settings.repository_control else None
     app = create_app(registry, settings.max_pixels, settings.max_body, control)
-    work = Dispatcher(budget.concurrency, settings.queue)
+    direct = Direct(registry, settings.max_pixels, settings.max_body)
+    work = Dispatcher(budget.concurrency, settings.queue, direct)
     admin = make_admin(registry, State(registry, budget))
     return (
         Listener(app, sockets.public, work, settings.max_body),
-        Listener(admin, sockets.admin, Dispatcher(0, 0), ADMIN_MAX_BODY),
+        Listener(admin, sockets.admin, LoopDispatcher(), ADMIN_MAX_BODY),
     )
 
 
