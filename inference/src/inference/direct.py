@@ -15,7 +15,8 @@ from urllib.parse import parse_qs
 from inference.binary import HEADER
 from inference.channel import Channel
 from inference.compression import expand
-from inference.guard import TooSlow
+from inference.errors import ApiError
+from inference.guard import Guard, TooSlow
 from inference.metrics import IN_FLIGHT, QUEUED, count
 from inference.model import Model
 from inference.registry import Registry, Served
@@ -70,11 +71,8 @@ class Call:
         QUEUED.dec()
         if self.address is None:
             self.channel.service()
-            return
-        measured = self.direct.serve([self])
-        served = self.direct.registry.at_hand(self.address.model, self.address.version)
-        if measured and served and self.address.route == "infer":
-            served.pace.on_thread(*measured, time.monotonic_ns())
+        else:
+            self.direct.serve([self])
 
     def cancel(self) -> None:
         """Close its connection; called by waitress."""
@@ -90,38 +88,42 @@ class Direct:
         self._max_pixels = max_pixels
         self._max_body = max_body
 
-    def serve(
-        self, calls: Sequence[Call], served: Served | None = None, run: Run = Model.run
-    ) -> tuple[float, int] | None:
+    def serve(self, calls: Sequence[Call], served: Served | None = None, guard: Guard | None = None) -> None:
         """Answer calls to one model, which is found here unless it is `served`.
 
-        Returns what a call took in nanoseconds, and the size of the largest body; None if they failed. What
-        `run` raises beside BadRequest passes, and then none is answered.
+        With a guard this is the I/O loop. Raises TooSlow if the guard ends a run; then none is answered.
         """
-        started = time.perf_counter_ns()
+        started, cpu = time.perf_counter_ns(), time.thread_time_ns()
         IN_FLIGHT.inc(len(calls))
         try:
-            replies = self._replies(calls, served, run)
+            served, replies = self._replies(calls, served, guard.run if guard else Model.run)
         finally:
             IN_FLIGHT.dec(len(calls))
         size = max(len(call.request.body()) for call in calls)
         for call, reply in zip(calls, replies, strict=True):
             self._answer(call, reply, started)
-        took = (time.perf_counter_ns() - started) / len(calls)
-        return (took, size) if replies[0].status == HTTPStatus.OK else None
+        if served and replies[0].status == HTTPStatus.OK:
+            now, cpu = time.perf_counter_ns(), time.thread_time_ns() - cpu
+            served.pace.learn((now - started) / len(calls), cpu / len(calls), size, now)
 
-    def _replies(self, calls: Sequence[Call], served: Served | None, run: Run) -> list[Reply]:
+    def refuse(self, call: Call, error: ApiError) -> None:
+        """Answer a call with an error."""
+        self._answer(call, error_reply(error, call.request.path), call.arrived)
+
+    def _replies(
+        self, calls: Sequence[Call], served: Served | None, run: Run
+    ) -> tuple[Served | None, list[Reply]]:
         address = calls[0].address
         assert address is not None, calls
         try:
             if address.route == "score":
-                return [self._score(calls[0], address)]
-            asks = [self._ask(call) for call in calls]
-            return infer(served or find(self.registry, address.model, address.version), asks, run)
+                return None, [self._score(calls[0], address)]
+            served = served or find(self.registry, address.model, address.version)
+            return served, infer(served, [self._ask(call) for call in calls], run)
         except TooSlow:
             raise
         except Exception as error:
-            return [error_reply(error, calls[0].request.path)] * len(calls)
+            return None, [error_reply(error, calls[0].request.path)] * len(calls)
 
     def _ask(self, call: Call) -> Ask:
         said = call.request.headers

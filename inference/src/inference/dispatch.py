@@ -14,7 +14,9 @@ from waitress.task import ThreadedTaskDispatcher
 
 from inference.channel import Channel, QueueFull
 from inference.direct import Call, Direct, address
+from inference.errors import Unavailable
 from inference.guard import Guard, TooSlow
+from inference.lanes import Lane
 from inference.logs import logger
 from inference.metrics import QUEUED, REJECTED
 from inference.registry import Served
@@ -30,6 +32,10 @@ def is_work(method: str, path: str) -> bool:
 
 class LoopDispatcher:
     """Serves every request on the I/O loop."""
+
+    # Set by the listener: wakes its loop, and tells whether each of its connections has a request.
+    wake: Callable[[], None]
+    all_busy: Callable[[], bool]
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -77,6 +83,7 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
         self._guard = Guard()
         # What the I/O loop is to run in this turn: all requests to one model at once.
         self._quick: dict[str, tuple[Served, list[Call]]] = {}
+        self._lanes: dict[str, Lane] = {}
         self.set_thread_count(threads)
 
     def turn(self) -> float:
@@ -84,7 +91,10 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
         sleep = super().turn()
         quick, self._quick = self._quick, {}
         for served, calls in quick.values():
-            self._safely(self._serve, served, calls)
+            self._safely(self._serve_now, served, calls)
+        for lane in self._lanes.values():
+            self._safely(self._tend, lane)
+            sleep = min(sleep, lane.sleep())
         return sleep
 
     def _place(self, channel: Channel) -> None:
@@ -93,50 +103,101 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
             channel.service()
             return
         call = Call(channel, address(request.command, request.path, request.query), self._direct)
-        served = self._quick_model(call)
-        if served:
+        served = self._at_hand(call)
+        if served is None:
+            self._hand_over(call)
+        elif served.bundle.batching:
+            self._let_wait(call, served)
+        elif "CONTENT_ENCODING" not in request.headers and served.pace.quick(len(request.body())):
             self._quick.setdefault(served.name, (served, []))[1].append(call)
         else:
             self._hand_over(call)
 
-    def _quick_model(self, call: Call) -> Served | None:
-        """Return the model that a call is for, if the I/O loop may run it: it never waits for one."""
-        asked, headers = call.address, call.request.headers
-        if asked is None or asked.route != "infer" or "CONTENT_ENCODING" in headers:
+    def _at_hand(self, call: Call) -> Served | None:
+        """Return the model to infer with, if it is there: the I/O loop never waits for one."""
+        asked = call.address
+        if asked is None or asked.route != "infer":
             return None
-        served = self._direct.registry.at_hand(asked.model, asked.version)
-        return served if served and served.pace.quick(len(call.request.body())) else None
+        return self._direct.registry.at_hand(asked.model, asked.version)
 
-    def _serve(self, served: Served, calls: list[Call]) -> None:
+    def _serve_now(self, served: Served, calls: list[Call]) -> None:
         try:
-            measured = self._direct.serve(calls, served, self._guard.run)
+            self._direct.serve(calls, served, self._guard)
         except TooSlow:
-            served.pace.slow(time.monotonic_ns())
+            served.pace.slow(time.perf_counter_ns())
             for call in calls:
-                self._hand_over(call)
-        else:
-            if measured:
-                served.pace.on_loop(*measured, time.monotonic_ns())
+                self._enqueue(call)
+
+    def _let_wait(self, call: Call, served: Served) -> None:
+        batching = served.bundle.batching
+        assert batching is not None, served.name
+        lane = self._lanes.setdefault(served.name, Lane(served.name, batching, self._serve_lane))
+        lane.batching = batching
+        if not lane.put(call):
+            REJECTED.inc()
+            busy = f"{batching.max_queue} requests wait already (batching.max_queue); try again"
+            self._direct.refuse(call, Unavailable(f"model {served.name!r} is busy: {busy}"))
+
+    def _tend(self, lane: Lane) -> None:
+        """Do what is due in a lane."""
+        for call in lane.expired():
+            limit = f"{lane.batching.timeout:g} s (batching.timeout)"
+            late = f"the request has waited longer than {limit}; try again"
+            self._direct.refuse(call, Unavailable(f"model {lane.model!r} is busy: {late}"))
+        while lane.due(self.all_busy):
+            lane.running = True
+            served = self._direct.registry.at_hand(lane.model)
+            if served and served.pace.quick(lane.largest_body()):
+                self._serve_lane(lane, self._guard)
+            else:
+                self._enqueue(lane)
+
+    def _serve_lane(self, lane: Lane, guard: Guard | None = None) -> None:
+        """Answer a batch; with a guard this is the I/O loop, else a thread."""
+        served = self._direct.registry.at_hand(lane.model)
+        calls = lane.take()
+        asked = {call: call.address.version for call in calls if call.address}
+        fit = [call for call in calls if served and asked[call] in (None, served.version)]
+        try:
+            if fit:
+                self._direct.serve(fit, served, guard)
+            # The version was replaced meanwhile, or the model is away: an error, or a wait.
+            for call in calls:
+                if call not in fit:
+                    self._direct.serve([call])
+        except TooSlow:
+            assert served is not None, lane.model
+            served.pace.slow(time.perf_counter_ns())
+            lane.put_back(calls)
+        finally:
+            lane.running = False
+            self.wake()
 
     def _hand_over(self, call: Call) -> None:
-        if not self._enqueue(call):
+        """Let a request wait for a thread, or refuse it if too many do."""
+        with self.lock:
+            idle = len(self.threads) - self.stop_count - self.active_count
+            full = len(self.queue) >= self._limit + idle
+        if full:
             REJECTED.inc()
             call.request.error = QueueFull(self._limit)
             call.channel.service()
+        else:
+            self._enqueue(call)
 
-    def _enqueue(self, call: Call) -> bool:
-        with self.lock:
-            idle = len(self.threads) - self.stop_count - self.active_count
-            if len(self.queue) >= self._limit + idle:
-                return False
+    def _enqueue(self, work: Call | Lane) -> None:
+        if isinstance(work, Call):
             QUEUED.inc()
-            self.queue.append(call)
+        with self.lock:
+            self.queue.append(work)
             self.queue_cv.notify()
-            return True
 
     def forget(self, channel: Channel) -> None:
-        """Take a connection that is closed out of the queue: its place is free for another."""
+        """Take the request of a connection that is closed out of its queue: the place is free for another."""
+        for lane in self._lanes.values():
+            lane.forget(channel)
         with self.lock:
-            for call in [call for call in self.queue if call.channel is channel]:
+            gone = [work for work in self.queue if isinstance(work, Call) and work.channel is channel]
+            for call in gone:
                 self.queue.remove(call)
                 QUEUED.dec()

@@ -1,5 +1,6 @@
 """The gate: a version that does not reproduce its golden examples never takes traffic."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,13 @@ def _input(spec: TensorSpec, data: Any) -> Array:
             f"input {spec.name!r}: shape is {list(array.shape)}, the model takes {list(spec.shape)}"
         )
     return array
+
+
+def inputs_of(bundle: Bundle, signature: Signature) -> Iterator[dict[str, Array]]:
+    """Yield the inputs of all examples that are tensors; raises Refused if they do not fit the model."""
+    for example in bundle.examples:
+        if isinstance(example, TensorExample):
+            yield example_inputs(example, signature)
 
 
 def _expected(example: TensorExample, signature: Signature) -> dict[str, Array]:

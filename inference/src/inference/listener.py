@@ -1,5 +1,6 @@
 """A listening socket with its I/O loop, in a thread of its own."""
 
+import math
 import resource
 import socket
 import threading
@@ -81,7 +82,11 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             bind_socket=False,
             sockinfo=info,
         )
+        dispatcher.wake, dispatcher.all_busy = self.pull_trigger, self._all_busy
         self._thread = threading.Thread(target=self._run, name=f"io-{self.effective_port}", daemon=True)
+
+    def _all_busy(self) -> bool:
+        return all(channel.requests for channel in self.active_channels.values())
 
     def start(self) -> None:
         """Run the I/O loop in its thread."""
@@ -125,7 +130,8 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     def _turn(self) -> None:
         """Serve what was read, then read what comes: what is answered can be sent in the same turn."""
-        sleep = self.task_dispatcher.turn()
+        # Rounded up: poll counts milliseconds, and must not be asked again and again within one.
+        sleep = math.ceil(self.task_dispatcher.turn() * 1000) / 1000
         wasyncore.loop(timeout=sleep, use_poll=True, map=self._map, count=1)
 
     def _accept_what_waits(self) -> None:

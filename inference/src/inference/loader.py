@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from inference import golden, memory
+from inference import batches, golden, memory
 from inference.bundle import Bundle, read_bundle
 from inference.errors import BadRequest, NotFound, Refused
 from inference.logs import fields, logger
@@ -27,6 +27,7 @@ class Loaded:
     bundle: Bundle
     model: Model
     pipeline: Pipeline | None
+    most_rows: int
 
 
 def load(
@@ -45,7 +46,8 @@ def load(
     if trouble and not bundle.examples:
         logger.warning("the warm-up on zeros fails: give examples", extra=fields(reason=trouble))
     golden.run_examples(bundle, model, pipeline, max_pixels)
-    return Loaded(bundle, model, pipeline)
+    examples = golden.inputs_of(bundle, model.signature)
+    return Loaded(bundle, model, pipeline, batches.most_rows(bundle.batching, model, examples))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,7 +186,7 @@ class Loader:
         took = time.perf_counter() - started
         served = Served(
             name, target.version, digest(target.directory), datetime.now(UTC),
-            loaded.bundle, loaded.model, loaded.pipeline,
+            loaded.bundle, loaded.model, loaded.pipeline, loaded.most_rows,
         )  # fmt: skip
         self.registry.put(name, served=served, refusal=None, loading=None)
         SWAPS.labels(name).inc()

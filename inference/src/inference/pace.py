@@ -4,28 +4,29 @@ To hand a request to a thread costs about as much as 300 microseconds of work. W
 served by the I/O loop itself; what takes longer would keep the others waiting, and leave CPUs idle.
 """
 
-import math
+from statistics import median
 
 MILLISECOND = 1_000_000
 # A model becomes quick below the first, and slow above the second.
 QUICK_NS, SLOW_NS = MILLISECOND // 2, MILLISECOND
-# Of so many requests on threads the shortest counts: the others have waited for each other.
+# It is judged by the median of so many requests.
 WINDOW = 8
-# The weight of the newest request in the mean.
-WEIGHT = 0.1
 # Larger bodies are never for the I/O loop.
 MAX_BYTES = 1 << 16
-# How long a model that turned out to be slow stays so: that long at first, doubled each time.
-FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 1000 * MILLISECOND, 60_000 * MILLISECOND
+# On a busy machine the clock tells how long others had the CPU. So it is the thread's CPU time that counts,
+# unless it is this much shorter: then the model makes the thread wait, for a GPU or for threads of its own.
+WAITING = 8
+# How long a model that turned out to be slow stays so; twice as long if that comes soon again.
+FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 250 * MILLISECOND, 60_000 * MILLISECOND
+SOON = 10
 
 
 class Pace:
-    """The pace of one version on one route; all times in nanoseconds. Threads may race: it is an estimate."""
+    """The pace of one version; all times in nanoseconds. Threads may race: it is an estimate."""
 
     def __init__(self) -> None:
         """Know nothing: unknown is slow."""
         self._quick = False
-        self._mean = 0.0
         self._window: list[float] = []
         # The largest body that was found to be quick.
         self._proved = 0
@@ -36,31 +37,24 @@ class Pace:
         """Tell whether a request with a body of `size` bytes may run on the I/O loop."""
         return self._quick and size <= min(2 * self._proved, MAX_BYTES)
 
-    def on_thread(self, took: float, size: int, now: int) -> None:
-        """Learn from a request that a thread has served."""
+    def learn(self, clock: float, cpu: float, size: int, now: int) -> None:
+        """Learn from a request with a body of `size` bytes: what it took by the clock, and of CPU time."""
         if size > MAX_BYTES:
             return
-        if took < QUICK_NS:
-            self._proved = max(self._proved, size)
+        took = max(cpu, clock / WAITING)
+        self._proved = min(self._proved, size // 2) if took > SLOW_NS else max(self._proved, size)
         self._window.append(took)
         if len(self._window) < WINDOW:
             return
-        best, self._window = min(self._window), []
-        if best < QUICK_NS and now >= self._not_before:
-            self._quick, self._mean = True, best
-
-    def on_loop(self, took: float, size: int, now: int) -> None:
-        """Learn from a request that the I/O loop has served."""
-        self._mean += WEIGHT * (took - self._mean)
-        if took > SLOW_NS:
-            self._proved = min(self._proved, size // 2)
-        else:
-            self._proved = max(self._proved, size)
-        if self._mean > SLOW_NS:
+        usual, self._window = median(self._window), []
+        if usual < QUICK_NS and now >= self._not_before:
+            self._quick = True
+        elif usual > SLOW_NS and self._quick:
             self.slow(now)
 
     def slow(self, now: int) -> None:
         """Take the model off the I/O loop for a while."""
-        self._quick, self._mean, self._window = False, math.inf, []
+        soon = now - self._not_before < SOON * self._pause
+        self._pause = min(LONGEST_PAUSE_NS, 2 * self._pause) if soon else FIRST_PAUSE_NS
         self._not_before = now + self._pause
-        self._pause = min(LONGEST_PAUSE_NS, 2 * self._pause)
+        self._quick, self._window = False, []

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 from waitress.adjustments import Adjustments
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 
 # Longer heads are read each time; so many shorter ones are remembered.
 REMEMBERED_BYTES, REMEMBERED_HEADS = 1024, 512
@@ -68,7 +68,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def parse_header(self, header_plus: bytes) -> None:
         """Read a head; raises waitress's ParsingError and TransferEncodingNotImplemented."""
         known = _read(header_plus, self.adj) if len(header_plus) <= REMEMBERED_BYTES else None
-        if known is None or "chunked" in known:
+        if not known or "chunked" in known:
             super().parse_header(header_plus)
         else:
             self.__dict__.update(known, headers=dict(known["headers"]))
@@ -87,6 +87,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 @lru_cache(maxsize=REMEMBERED_HEADS)
 def _read(header_plus: bytes, adjustments: Adjustments) -> dict[str, Any]:
+    """Return what a parser knows then; nothing of a head that is wrong."""
     parser = HTTPRequestParser(adjustments)
-    parser.parse_header(header_plus)
+    try:
+        parser.parse_header(header_plus)
+    except (ParsingError, TransferEncodingNotImplemented):
+        return {}
     return dict(vars(parser))
