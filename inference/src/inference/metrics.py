@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 
+from inference import board
 from inference.cpu import Budget
 from inference.registry import Registry
 
@@ -59,7 +61,7 @@ def count(model: str, route: str, status: int, seconds: float) -> None:
 
 
 class State(Collector):
-    """What this process serves now, read at each scrape: a replaced version leaves no series behind."""
+    """What serves now, read at each scrape: a replaced version leaves no series behind."""
 
     def __init__(self, registry: Registry, budget: Budget) -> None:
         """Read from these; nothing is kept."""
@@ -74,9 +76,12 @@ class State(Collector):
         loaded = GaugeMetricFamily(
             f"{PREFIX}_model_loaded_timestamp_seconds", "When it was taken into service", labels=("model",)
         )
-        for served in self._registry.served():
-            info.add_metric((served.name, served.version, served.digest or ""), 1)
-            loaded.add_metric((served.name,), served.since.timestamp())
+        newest: dict[str, float] = {}
+        for row in self._rows():
+            info.add_metric((row.model, row.version, row.digest), 1)
+            newest[row.model] = max(row.since, newest.get(row.model, 0))
+        for model, since in newest.items():
+            loaded.add_metric((model,), since)
         yield info
         yield loaded
         yield GaugeMetricFamily(
@@ -85,6 +90,26 @@ class State(Collector):
         yield GaugeMetricFamily(f"{PREFIX}_threads", "onnxruntime's threads a run", self._budget.threads)
         yield GaugeMetricFamily(f"{PREFIX}_concurrency", "Requests served at once", self._budget.concurrency)
         yield GaugeMetricFamily(f"{PREFIX}_cpus", "CPUs this process may use", self._budget.cpus)
+
+    def _rows(self) -> list[board.Row]:
+        """Return what serves, in all workers if there are several: in a swap they may differ for a moment."""
+        if MULTIPROCESS in os.environ:
+            return board.read(Path(os.environ[MULTIPROCESS]))
+        return rows(self._registry)
+
+
+def rows(registry: Registry) -> list[board.Row]:
+    """Return what this process serves."""
+    return [
+        board.Row(served.name, served.version, served.digest or "", served.since.timestamp())
+        for served in registry.served()
+    ]
+
+
+def tell_others(registry: Registry) -> None:
+    """Let the other workers know what this process serves, if there are any."""
+    if MULTIPROCESS in os.environ:
+        board.write(Path(os.environ[MULTIPROCESS]), rows(registry))
 
 
 def render(state: State) -> bytes:

@@ -3,7 +3,7 @@
 Readers take no lock: they read one reference to an immutable table, and the loader replaces it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -61,6 +61,8 @@ class Registry:
     expected: tuple[str, ...] = ()
     draining: bool = False
     scanned: bool = False
+    # Called after each change, by the thread that made it.
+    changed: Callable[["Registry"], None] = lambda _: None
     _entries: MappingProxyType[str, Entry] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,10 +81,12 @@ class Registry:
         """Change what is known of a model, in one step."""
         entry = replace(self._entries.get(name, Entry()), **changes)  # type: ignore[arg-type]
         self._entries = MappingProxyType({**self._entries, name: entry})
+        self.changed(self)
 
     def remove(self, name: str) -> None:
         """Forget a model."""
         self._entries = MappingProxyType({key: entry for key, entry in self._entries.items() if key != name})
+        self.changed(self)
 
     def ready(self) -> bool:
         """Tell whether this process should get traffic."""

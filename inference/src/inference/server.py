@@ -12,7 +12,7 @@ from inference.dispatch import Dispatcher, LoopDispatcher
 from inference.listener import Listener
 from inference.loader import Loader
 from inference.logs import fields, logger
-from inference.metrics import State
+from inference.metrics import State, tell_others
 from inference.model import Threading
 from inference.registry import Registry
 from inference.routes.admin import make_admin
@@ -37,7 +37,7 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
     `only_when_ready`: accept nothing before models are loaded, since other workers can.
     """
     budget = cpu.budget(cpu.allowed_cpus(), settings.workers, settings.threads, settings.concurrency)
-    registry = Registry(settings.model)
+    registry = Registry(settings.model, changed=tell_others)
     how = Threading(budget.threads, budget.spinning)
     loader = Loader(settings.volume, registry, how, settings.max_pixels)
     public, admin = _listeners(settings, sockets, loader, budget)

@@ -197,6 +197,44 @@ def test_all_workers_swap(volume: Volume, start: StartServer) -> None:
     assert server.post(PATH, rounds(1)).json()["model_version"] == "v2"
 
 
+def test_metrics_tell_what_all_workers_serve(volume: Volume, start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    stopped = worker_pids(server)[0]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        volume.add("slow", "v2", models.slow)
+        volume.point("slow", "v2")
+        eventually(lambda: len(server.logged("serving")) == 3, "one swaps")
+        assert server.metric("modelsidecar_inference_model_info") == 2
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    eventually(lambda: server.metric("modelsidecar_inference_model_info") == 1, "the other swaps, too")
+    assert server.metric("modelsidecar_inference_swaps_total") == 4
+
+
+def test_answers_are_mixed_no_longer_than_the_slowest_worker_loads(
+    volume: Volume, start: StartServer
+) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    seen: list[str] = []
+    volume.add("slow", "v2", models.slow)
+    volume.point("slow", "v2")
+
+    def both_swapped() -> bool:
+        done = len(server.logged("serving")) == 4
+        answer = server.post(PATH, rounds(1))
+        assert answer.status == 200
+        seen.append(answer.json()["model_version"])
+        return done
+
+    eventually(both_swapped, "both swap")
+    assert set(seen) <= {"v1", "v2"}
+    after = {server.post(PATH, rounds(1)).json()["model_version"] for _ in range(40)}
+    assert after == {"v2"}
+
+
 def test_workers_finish_what_is_in_flight(start: StartServer) -> None:
     server = start("--workers", "2").wait_ready()
     eventually(lambda: len(server.logged("serving")) == 2, "both serve")
