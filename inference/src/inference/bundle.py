@@ -159,11 +159,14 @@ def _scores(value: object) -> Scores:
 
 def _batching(value: object) -> Batching:
     section = Section(value, f"{FILE}: batching", ("max_batch_size", "max_delay", "max_queue", "timeout"))
+    timeout = section.duration("timeout", DEFAULT_TIMEOUT)
+    if not timeout:
+        raise section.wrong("timeout", "a time longer than 0")
     return Batching(
         max_batch_size=section.count("max_batch_size") or DEFAULT_BATCH_SIZE,
         max_delay=section.duration("max_delay", 0.0),
         max_queue=section.count("max_queue") or DEFAULT_MAX_QUEUE,
-        timeout=section.duration("timeout", DEFAULT_TIMEOUT),
+        timeout=timeout,
     )
 
 

@@ -6,10 +6,10 @@ from contextlib import ExitStack, closing
 
 import models
 from servers import DEADLINE_SECONDS, Server, tensor
+from slow import LONG, PATH, Asking, rounds, wait_in_flight, wait_queued
 from volumes import Volume
 
 from .conftest import INFER, StartServer, image
-from .test_process import LONG, PATH, Asking, rounds, wait_in_flight, wait_queued
 
 BODY = json.dumps({"inputs": [image()]}).encode()
 HEAD = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (INFER.encode(), len(BODY))
