@@ -58,7 +58,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --cache-dir .cache/uv --upgrade --uni
 
 lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions that fit
 	@echo 'locking the newest versions that fit together'
-	@$(UV_COMPILE) inference/pyproject.toml -o inference/requirements.txt
+	@$(UV_COMPILE) inference/pyproject.toml --extra tracing -o inference/requirements.txt
 	@$(UV_COMPILE) model-fetcher/pyproject.toml -o model-fetcher/requirements.txt -c inference/requirements.txt
 	@$(UV_COMPILE) examples/digits/requirements.in -o examples/digits/requirements.txt \
 		-c inference/requirements.txt -c model-fetcher/requirements.txt

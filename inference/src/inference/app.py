@@ -10,6 +10,7 @@ from werkzeug.exceptions import NotFound as NoSuchPath
 
 from inference import compression, metrics
 from inference.binary import HEADER
+from inference.observe import Asked, Observer
 from inference.registry import Registry
 from inference.replies import Reply, all_headers, compressed, error_body, error_reply
 from inference.routes import docs, page, repository, score, v2, version
@@ -17,7 +18,9 @@ from inference.routes.infer import Ask, infer
 from inference.routes.repository import Control
 
 
-def create_app(registry: Registry, max_pixels: int, max_body: int, control: Control | None = None) -> Flask:
+def create_app(
+    registry: Registry, observer: Observer, max_pixels: int, max_body: int, control: Control | None = None
+) -> Flask:
     """Make the application; it keeps no state but the registry's.
 
     `control` None: no client may load or unload.
@@ -25,7 +28,7 @@ def create_app(registry: Registry, max_pixels: int, max_body: int, control: Cont
     app = Flask("inference", static_folder=None)
     # A path that is wrong is told so, not redirected.
     app.url_map.merge_slashes = False
-    _measure(app, registry)
+    _measure(app, registry, observer)
     _catch(app)
     _add_own(app, registry, max_pixels, max_body)
     _add_v2(app, registry, max_body)
@@ -42,9 +45,7 @@ def _add(app: Flask, method: str, route: str, name: str, handler: Callable[..., 
 
 def respond(reply: Reply) -> Response:
     """Make Flask's response of a reply, compressed if the client asks for it."""
-    if reply.model:
-        g.model = reply.model
-    reply = compressed(reply, request.headers.get("Accept-Encoding"))
+    g.reply = reply = compressed(reply, request.headers.get("Accept-Encoding"))
     return Response(reply.body, reply.status, list(all_headers(reply)))
 
 
@@ -112,22 +113,28 @@ def _controlled(handler: Callable[..., Reply], control: Control | None, max_body
     return handler(control, model, _body(max_body))
 
 
-def _measure(app: Flask, registry: Registry) -> None:
+def _measure(app: Flask, registry: Registry, observer: Observer) -> None:
     @app.before_request
     def start() -> None:
-        g.started = time.perf_counter()
+        g.started = time.perf_counter_ns()
         g.model = registry.label((request.view_args or {}).get("model", ""))
-        metrics.IN_FLIGHT.inc()
+        metrics.in_flight(g.model).inc()
 
     @app.after_request
-    def count(response: Response) -> Response:
-        route = (request.endpoint or "unknown").removesuffix("_version")
-        metrics.count(g.model, route, response.status_code, time.perf_counter() - g.started)
+    def tell(response: Response) -> Response:
+        said, route = request.headers, (request.endpoint or "unknown").removesuffix("_version")
+        client = request.remote_addr or ""
+        asked = Asked(request.method, request.path, client, said.get("X-Request-Id"), said.get("traceparent"))
+        took = time.perf_counter_ns() - g.started
+        # What Flask answers by itself, such as OPTIONS, is no Reply.
+        reply = g.get("reply") or Reply(b"", response.status_code)
+        fresh = observer.answered(asked, route, reply.model or g.model, reply, took)
+        response.headers.extend(fresh)
         return response
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
-        metrics.IN_FLIGHT.dec()
+        metrics.in_flight(g.model).dec()
 
 
 def _catch(app: Flask) -> None:

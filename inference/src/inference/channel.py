@@ -12,9 +12,9 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
-from inference.metrics import REQUESTS
+from inference.observe import Asked
 from inference.parser import Body, Parser
-from inference.replies import Reply, error_body
+from inference.replies import Headers, Reply, error_body
 from inference.wire import ONE_WRITE_BYTES, View, head
 
 # How long a client that sends too much is read and ignored, so that it gets to see the answer.
@@ -45,18 +45,26 @@ def _message(error: Any, max_body: int) -> str:
     return str(error.body)
 
 
+def asked(channel: "Channel") -> Asked:
+    """Return what is told of the first of a connection's requests, which may be none that can be read."""
+    request = channel.requests[0]
+    said = request.headers
+    path, ours = getattr(request, "path", ""), said.get("X_REQUEST_ID")
+    return Asked(request.command, path, str(channel.addr[0]), ours, said.get("TRACEPARENT"))
+
+
 class _OneWrite:
     """What both kinds of tasks share: an answer is sent in one piece, without waitress's own head."""
 
-    def send(self: Any, reply: Reply) -> None:
-        """Send an answer; decide whether the connection stays."""
+    def send(self: Any, reply: Reply, fresh: Headers) -> None:
+        """Send an answer, with headers that differ each time; decide whether the connection stays."""
         keep = self._keeps()
         if not keep:
             self.close_on_finish = True
         word = "" if keep == (self.version == "1.1") else "Keep-Alive" if keep else "close"
         self.wrote_header = True
         body = b"" if self.request.command == "HEAD" else reply.body
-        start = head(reply, self.version, word)
+        start = head(reply, fresh, self.version, word)
         if len(body) <= ONE_WRITE_BYTES:
             self.channel.write_soon(start + body)
         else:
@@ -80,10 +88,10 @@ class JsonErrorTask(_OneWrite, ErrorTask):  # type: ignore[misc]
         if not again:
             self.channel.unread = error.code in (413, 431)
             self.close_on_finish = True
-        REQUESTS.labels("", "refused", str(error.code)).inc()
         message = _message(error, self.channel.server.adj.max_request_body_size - 1)
         headers = (("Retry-After", "1"),) if again else ()
-        self.send(Reply(error_body(message), error.code, headers=headers))
+        reply = Reply(error_body(message), error.code, headers=headers)
+        self.send(reply, self.channel.server.observer.answered(asked(self.channel), "refused", "", reply, 0))
 
 
 class Task(_OneWrite, WSGITask):  # type: ignore[misc]
@@ -91,9 +99,9 @@ class Task(_OneWrite, WSGITask):  # type: ignore[misc]
 
     def execute(self) -> None:
         """Send the answer that is there already, or else ask the application for one."""
-        reply, self.channel.reply = self.channel.reply, None
-        if reply is not None:
-            self.send(reply)
+        answer, self.channel.ready = self.channel.ready, None
+        if answer is not None:
+            self.send(*answer)
             return
         if self.channel.server.draining:
             self.set_close_on_finish()
@@ -107,13 +115,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     task_class = Task
     error_task_class = JsonErrorTask
     # The answer to the first of `requests`, if that does not go to the application.
-    reply: Reply | None = None
+    ready: tuple[Reply, Headers] | None = None
     unread = False
     linger_until = 0.0
 
-    def answer(self, reply: Reply) -> None:
-        """Answer the first of `requests`, and go on with the next."""
-        self.reply = reply
+    def answer(self, reply: Reply, fresh: Headers) -> None:
+        """Answer the first of `requests`, with headers that differ each time, and go on with the next."""
+        self.ready = reply, fresh
         self.service()
 
     def choked(self) -> bool:

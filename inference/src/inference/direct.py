@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from inference.binary import HEADER
-from inference.channel import Channel
+from inference.channel import Channel, asked
 from inference.compression import expand
 from inference.errors import ApiError
 from inference.guard import Guard, TooSlow
-from inference.metrics import IN_FLIGHT, QUEUED, count
+from inference.metrics import QUEUED, in_flight
 from inference.model import Model
+from inference.observe import Observer
 from inference.registry import Registry, Served
 from inference.replies import Reply, compressed, error_reply
 from inference.routes.infer import Ask, Run, infer
@@ -82,9 +83,10 @@ class Call:
 class Direct:
     """Answers calls; keeps no state but the registry's."""
 
-    def __init__(self, registry: Registry, max_pixels: int, max_body: int) -> None:
+    def __init__(self, registry: Registry, observer: Observer, max_pixels: int, max_body: int) -> None:
         """Take what the handlers need."""
         self.registry = registry
+        self._observer = observer
         self._max_pixels = max_pixels
         self._max_body = max_body
 
@@ -94,11 +96,12 @@ class Direct:
         With a guard this is the I/O loop. Raises TooSlow if the guard ends a run; then none is answered.
         """
         started, cpu = time.perf_counter_ns(), time.thread_time_ns()
-        IN_FLIGHT.inc(len(calls))
+        flying = in_flight(self._label(calls[0]))
+        flying.inc(len(calls))
         try:
             served, replies = self._replies(calls, served, guard.run if guard else Model.run)
         finally:
-            IN_FLIGHT.dec(len(calls))
+            flying.dec(len(calls))
         size = max(len(call.request.body()) for call in calls)
         for call, reply in zip(calls, replies, strict=True):
             self._answer(call, reply, started)
@@ -144,6 +147,12 @@ class Direct:
         address = call.address
         assert address is not None, call
         reply = compressed(reply, call.request.headers.get("ACCEPT_ENCODING"))
-        model = reply.model or self.registry.label(address.model)
-        count(model, address.route, reply.status, (time.perf_counter_ns() - started) / 1e9)
-        call.channel.answer(reply)
+        took = time.perf_counter_ns() - started
+        model = reply.model or self._label(call)
+        call.channel.answer(
+            reply, self._observer.answered(asked(call.channel), address.route, model, reply, took)
+        )
+
+    def _label(self, call: Call) -> str:
+        assert call.address is not None, call
+        return self.registry.label(call.address.model)

@@ -14,6 +14,7 @@ from waitress.server import TcpWSGIServer
 from inference.channel import Channel
 from inference.dispatch import LoopDispatcher
 from inference.logs import logger
+from inference.observe import Observer
 from inference.signals import leave
 
 if TYPE_CHECKING:
@@ -56,7 +57,12 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
 
     def __init__(
-        self, application: "WSGIApplication", sock: socket.socket, dispatcher: LoopDispatcher, max_body: int
+        self,
+        application: "WSGIApplication",
+        sock: socket.socket,
+        dispatcher: LoopDispatcher,
+        observer: Observer,
+        max_body: int,
     ) -> None:
         """Be ready to accept; nothing is, until `start`."""
         adjustments = Adjustments(
@@ -69,6 +75,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             asyncore_use_poll=True,
             ident=None,
         )
+        self.observer = observer
         self.draining = False
         self._stopping = False
         info = (sock.family, sock.type, sock.proto, sock.getsockname())

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from inference import batches, golden, memory
+from inference import batches, golden, memory, metrics
 from inference.bundle import Bundle, read_bundle
 from inference.errors import BadRequest, NotFound, Refused
 from inference.logs import fields, logger
@@ -69,6 +69,7 @@ class Loader:
     max_pixels: int
     before_scan: Callable[[], None] = lambda: None
     _seen: dict[str, Target | None] = field(default_factory=dict)
+    _replaced: dict[str, str] = field(default_factory=dict)
     # A SimpleQueue may be put to from a finalizer, at any point of any thread; an Event's lock may not.
     _wakes: SimpleQueue[str | Command] = field(default_factory=SimpleQueue)
 
@@ -188,11 +189,21 @@ class Loader:
             name, target.version, digest(target.directory), datetime.now(UTC),
             loaded.bundle, loaded.model, loaded.pipeline, loaded.most_rows,
         )  # fmt: skip
+        self._forget(name, served.version)
         self.registry.put(name, served=served, refusal=None, loading=None)
         SWAPS.labels(name).inc()
         LOAD_SECONDS.labels(name).observe(took)
         told = fields(model=name, version=served.version, digest=served.digest, seconds=round(took, 3))
         logger.info("serving", extra=told)
+
+    def _forget(self, name: str, version: str) -> None:
+        """Drop the metrics of the version before the one that is replaced now."""
+        replaced = self.registry.entries().get(name, Entry()).served
+        gone = self._replaced.get(name)
+        if replaced:
+            self._replaced[name] = replaced.version
+        if gone not in (None, version, self._replaced.get(name)):
+            metrics.forget(name, gone)
 
     def _refuse(self, name: str, version: str, reason: str) -> None:
         self.registry.put(name, refusal=Refusal(version, reason), loading=None)

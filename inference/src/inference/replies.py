@@ -9,20 +9,26 @@ import orjson
 from inference import compression
 from inference.errors import ApiError
 from inference.logs import fields, logger
+from inference.stats import Timing
 
 JSON = "application/json"
+Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer, with the model and the version that it is about; empty if none is."""
+    """An HTTP answer, with the model and the version that it is about; empty if none is.
+
+    `timing` has the parts of the work on it, if a model was run.
+    """
 
     body: bytes
     status: int = HTTPStatus.OK
     content_type: str = JSON
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     model: str = ""
     version: str = ""
+    timing: Timing | None = None
 
 
 def json_reply(value: Any, status: int = HTTPStatus.OK, model: str = "", version: str = "") -> Reply:
@@ -39,7 +45,7 @@ def error_reply(error: Exception, path: str) -> Reply:
     return Reply(error_body(sentence), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def all_headers(reply: Reply) -> tuple[tuple[str, str], ...]:
+def all_headers(reply: Reply) -> Headers:
     """Return the headers of an answer, but for its length."""
     version = (("X-Model-Version", reply.version),) if reply.version else ()
     return (("Content-Type", reply.content_type), *reply.headers, *version)

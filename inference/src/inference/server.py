@@ -1,5 +1,6 @@
 """One server process: two ports, the loader beside them, and an orderly end."""
 
+import os
 import socket
 import threading
 import time
@@ -9,11 +10,12 @@ from inference import cpu
 from inference.app import create_app
 from inference.direct import Direct
 from inference.dispatch import Dispatcher, LoopDispatcher
+from inference.exposition import State, tell_others
 from inference.listener import Listener
 from inference.loader import Loader
 from inference.logs import fields, logger
-from inference.metrics import State, tell_others
 from inference.model import Threading
+from inference.observe import Observer, sinks
 from inference.registry import Registry
 from inference.routes.admin import make_admin
 from inference.settings import Settings
@@ -40,7 +42,8 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
     registry = Registry(settings.model, changed=tell_others)
     how = Threading(budget.threads, budget.spinning)
     loader = Loader(settings.volume, registry, how, settings.max_pixels)
-    public, admin = _listeners(settings, sockets, loader, budget)
+    observer = Observer(*sinks(settings.access_log, os.environ))
+    public, admin = _listeners(settings, sockets, loader, budget, observer)
     watch = _follow(settings, loader)
     while only_when_ready and not registry.ready() and not stop.event.wait(0.1):
         pass
@@ -60,21 +63,22 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
     watch.stop()
     loader.stop()
     admin.drain(1)
+    observer.close()
     return 0
 
 
 def _listeners(
-    settings: Settings, sockets: Sockets, loader: Loader, budget: cpu.Budget
+    settings: Settings, sockets: Sockets, loader: Loader, budget: cpu.Budget, observer: Observer
 ) -> tuple[Listener, Listener]:
     registry = loader.registry
     control = loader.control if settings.repository_control else None
-    app = create_app(registry, settings.max_pixels, settings.max_body, control)
-    direct = Direct(registry, settings.max_pixels, settings.max_body)
+    app = create_app(registry, observer, settings.max_pixels, settings.max_body, control)
+    direct = Direct(registry, observer, settings.max_pixels, settings.max_body)
     work = Dispatcher(budget.concurrency, settings.queue, direct)
-    admin = make_admin(registry, State(registry, budget))
+    admin = make_admin(registry, State(registry, budget), settings.triton_metrics)
     return (
-        Listener(app, sockets.public, work, settings.max_body),
-        Listener(admin, sockets.admin, LoopDispatcher(), ADMIN_MAX_BODY),
+        Listener(app, sockets.public, work, observer, settings.max_body),
+        Listener(admin, sockets.admin, LoopDispatcher(), Observer(), ADMIN_MAX_BODY),
     )
 
 

@@ -32,6 +32,8 @@ class Settings:
     poll: float
     drain_wait: float
     drain_timeout: float
+    access_log: bool
+    triton_metrics: bool
     log_format: str
     log_level: str
 
@@ -98,6 +100,8 @@ OPTIONS = (
     Option("--poll", "5s", units.interval, "How often the links are read when no event tells of a change."),
     Option("--drain-wait", "3s", units.duration, "After SIGTERM: time to be seen as not ready."),
     Option("--drain-timeout", "20s", units.duration, "After that: time to finish what is in flight."),
+    Option("--access-log", "off", units.switch, "on: log a line for each request on --port."),
+    Option("--triton-metrics", "off", units.switch, "on: metrics under the names that Triton has, too."),
     Option(
         "--log-format", "auto", units.one_of("auto", "json", "text"), "auto is text on a terminal, else JSON."
     ),

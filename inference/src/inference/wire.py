@@ -7,25 +7,31 @@ from http import HTTPStatus
 from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.utilities import build_http_date
 
-from inference.replies import Reply, all_headers
+from inference.replies import Headers, Reply, all_headers
 
 # Up to here a copy costs less than a second call of the system.
 ONE_WRITE_BYTES = 1 << 16
 
 
-def head(reply: Reply, protocol: str, connection: str) -> bytes:
-    """Write the head of an answer; `protocol` is `1.0` or `1.1`, `connection` is empty if nothing is said."""
-    fixed = _fixed(reply.status, all_headers(reply), protocol, connection)
-    return b"%bContent-Length: %d\r\nDate: %b\r\n\r\n" % (fixed, len(reply.body), _date(int(time.time())))
+def head(reply: Reply, fresh: Headers, protocol: str, connection: str) -> bytes:
+    """Write the head of an answer, with headers that differ each time.
+
+    `protocol` is `1.0` or `1.1`, `connection` is empty if nothing is said.
+    """
+    fixed, date = _fixed(reply.status, all_headers(reply), protocol, connection), _date(int(time.time()))
+    return b"%b%bContent-Length: %d\r\nDate: %b\r\n\r\n" % (fixed, _lines(fresh), len(reply.body), date)
 
 
 @lru_cache(maxsize=1024)
-def _fixed(status: int, headers: tuple[tuple[str, str], ...], protocol: str, connection: str) -> bytes:
+def _fixed(status: int, headers: Headers, protocol: str, connection: str) -> bytes:
     if connection:
         headers = (*headers, ("Connection", connection))
-    lines = [f"HTTP/{protocol} {status} {HTTPStatus(status).phrase}"]
-    lines += [f"{name}: {''.join(value.splitlines())}" for name, value in headers]
-    return "".join(f"{line}\r\n" for line in lines).encode("latin-1", "replace")
+    return f"HTTP/{protocol} {status} {HTTPStatus(status).phrase}\r\n".encode() + _lines(headers)
+
+
+def _lines(headers: Headers) -> bytes:
+    lines = [f"{name}: {''.join(value.splitlines())}\r\n" for name, value in headers]
+    return "".join(lines).encode("latin-1", "replace")
 
 
 @lru_cache(maxsize=2)

@@ -86,14 +86,15 @@ def test_a_view_gives_a_body_piece_by_piece(data: bytes, sizes: list[int]) -> No
 
 def test_a_head_tells_all_of_an_answer() -> None:
     reply = Reply(b"{}", 404, headers=(("Retry-After", "1"), ("X-Odd", "a\r\nb")), version="v1")
-    text = head(reply, "1.1", "close").decode()
+    text = head(reply, (("X-Request-Id", "7"),), "1.1", "close").decode()
     assert text.startswith("HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nRetry-After: 1\r\n")
-    assert "\r\nX-Odd: ab\r\nX-Model-Version: v1\r\nConnection: close\r\nContent-Length: 2\r\nDate: " in text
+    assert "\r\nX-Odd: ab\r\nX-Model-Version: v1\r\nConnection: close\r\n" in text
+    assert "\r\nX-Request-Id: 7\r\nContent-Length: 2\r\nDate: " in text
     assert text.endswith(" GMT\r\n\r\n")
 
 
 def test_says_nothing_of_the_connection_unless_there_is_something_to_say() -> None:
-    assert b"Connection" not in head(Reply(b""), "1.1", "")
+    assert b"Connection" not in head(Reply(b""), (), "1.1", "")
 
 
 def test_compresses_what_is_worth_it_and_asked_for() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from inference import batches, binary, results, tensors
+from inference import batches, binary, metrics, results, tensors
 from inference.compression import expand
 from inference.errors import BadRequest
 from inference.model import Model
@@ -66,7 +66,10 @@ def infer(served: Served, asks: Sequence[Ask], run: Run = Model.run) -> list[Rep
         if job.outputs is not None:
             _step(job, served, "compute_output", _encode)
         job.timing.end(failed=job.error is not None)
-    served.stats.add([job.timing for job in jobs], map(_execution, runs))
+    executions = [_execution(group) for group in runs]
+    served.stats.add([job.timing for job in jobs], executions)
+    for execution in executions:
+        metrics.ran(served.name, served.version, execution.batch_size)
     return [job.reply or _error_reply(job, served) for job in jobs]
 
 
@@ -134,10 +137,12 @@ def _encode(job: _Job, served: Served) -> None:
     signature, name, version = served.model.signature, served.name, served.version
     encoded = results.encode(name, version, job.request, job.outputs, signature, _labels(served))
     if encoded.header is None:
-        job.reply = Reply(encoded.body, model=name, version=version)
+        job.reply = Reply(encoded.body, model=name, version=version, timing=job.timing)
     else:
         headers = ((binary.HEADER, str(encoded.header)),)
-        job.reply = Reply(encoded.body, HTTPStatus.OK, binary.CONTENT_TYPE, headers, name, version)
+        job.reply = Reply(
+            encoded.body, HTTPStatus.OK, binary.CONTENT_TYPE, headers, name, version, job.timing
+        )
 
 
 def _labels(served: Served) -> results.Labels:
@@ -149,4 +154,5 @@ def _labels(served: Served) -> results.Labels:
 def _error_reply(job: _Job, served: Served) -> Reply:
     assert job.error is not None, job
     path = f"/v2/models/{served.name}/infer"
-    return replace(error_reply(job.error, path), model=served.name, version=served.version)
+    reply = error_reply(job.error, path)
+    return replace(reply, model=served.name, version=served.version, timing=job.timing)

@@ -2,7 +2,7 @@
 
 import time
 
-from inference import forms, score
+from inference import forms, metrics, score
 from inference.errors import BadRequest
 from inference.registry import Registry
 from inference.replies import Reply
@@ -36,4 +36,5 @@ def score_pictures(
         timing.lap("compute_infer")
         answer = score.answer(pipeline.rank(rows), (time.perf_counter() - started) * 1000)
         timing.lap("compute_output")
-    return Reply(answer, model=served.name, version=served.version)
+    metrics.ran(served.name, served.version, len(batch) // timing.executions, timing.executions)
+    return Reply(answer, model=served.name, version=served.version, timing=timing)
