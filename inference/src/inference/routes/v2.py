@@ -117,7 +117,7 @@ def infer(
     `header` is the value of Inference-Header-Content-Length: with it, raw tensors follow the JSON.
     `waited` is how long the request did so, in nanoseconds.
     """
-    served = find(registry, name, version)
+    served = registry.to_run(name, version)
     with served.stats.request(served.version, waited) as timing:
         if header is None:
             require_json(content_type, may_be_absent=True)
