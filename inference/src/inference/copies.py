@@ -22,19 +22,23 @@ import orjson
 
 from inference.logs import fields, logger
 from inference.model import MODEL_FILE
+from inference.room import weigh
 from inference.volume import Target, digest
 
 # Below, a copy saves less than a few hundredths of a second and as many MiB; docs/memory.md has the figures.
 LEAST_BYTES = 16 << 20
 _FORMAT = 1
+# The copy has the weights as they were, and packed.
+_COPY_BY_MODEL = 2.1
 _MADE, _MAKING, _LOCK = "made.json", ".making", ".lock"
 
 
 @dataclass(slots=True)
 class Copies:
-    """The copies below `root`. Nothing here raises: what cannot be had is None, and the log says why."""
+    """The copies below `root`, of at most `size` bytes. Nothing here raises: the log says what fails."""
 
     root: Path
+    size: int
     _process: "subprocess.Popen[str] | None" = field(default=None)
 
     def find(self, name: str, target: Target) -> Path | None:
@@ -56,13 +60,6 @@ class Copies:
         told = fields(model=name, version=target.version, reason=reason)
         logger.warning("an optimised copy is removed; the original serves", extra=told)
         shutil.rmtree(self._place(name, target), ignore_errors=True)
-
-    def keep_only(self, name: str, target: Target) -> None:
-        """Remove all copies of a model but that of one version; who has one mapped keeps what it maps."""
-        kept = self._place(name, target)
-        for copy in kept.parent.iterdir():
-            if copy != kept and copy.name != _MAKING:
-                shutil.rmtree(copy, ignore_errors=True)
 
     def forget(self, name: str) -> None:
         """Remove all copies of a model."""
@@ -103,9 +100,10 @@ class Copies:
             if place.is_dir():
                 return None
             making = place.parent / _MAKING
-            shutil.rmtree(making, ignore_errors=True)
+            # The copy of another version goes: who has it mapped keeps what it maps.
+            self.forget(name)
             making.mkdir(parents=True)
-            reason = self._run(target.directory / MODEL_FILE, making)
+            reason = self._no_room(target) or self._run(target.directory / MODEL_FILE, making)
             if reason is None:
                 (making / _MADE).write_bytes(orjson.dumps(_state(making)))
                 making.rename(place)
@@ -113,6 +111,12 @@ class Copies:
             else:
                 shutil.rmtree(making, ignore_errors=True)
             return reason
+
+    def _no_room(self, target: Target) -> str | None:
+        """Say why there is no room for a copy on the disk; None if there is."""
+        free = min(self.size - weigh(self.root).total, shutil.disk_usage(self.root).free)
+        need = round(_COPY_BY_MODEL * weigh(target.directory).total)
+        return f"it needs {need:,} bytes, and the cache has {free:,} left" if need > free else None
 
     def _run(self, source: Path, copy: Path) -> str | None:
         """Make a copy in a process of its own; return why that failed, if it did."""

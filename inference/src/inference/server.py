@@ -82,7 +82,7 @@ def _means(settings: Settings, budget: cpu.Budget) -> Means:
         Execution(budget.threads, budget.spinning, settings.provider),
         settings.max_pixels,
         settings.workers,
-        Copies(settings.cache) if settings.cache else None,
+        Copies(settings.cache, settings.cache_size) if settings.cache else None,
         lambda: cgroup.memory(Place()),
     )
 

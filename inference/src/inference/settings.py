@@ -28,6 +28,7 @@ class Settings:
     concurrency: int | None
     provider: str
     cache: Path | None
+    cache_size: int
     queue: int
     max_body: int
     max_pixels: int
@@ -111,6 +112,7 @@ OPTIONS = (
     Option(
         "--cache", "", scratch, "Scratch directory for optimised copies of models; none are made without it."
     ),
+    Option("--cache-size", "10GiB", units.size, "The most that these may take; one is twice its model."),
     Option("--queue", "64", units.count, "Requests that may wait, for each worker; beyond it 503."),
     Option("--max-body", "64MiB", units.size, "Largest request body."),
     Option("--max-pixels", "50MP", units.pixels, "Largest picture that is decoded, width x height."),

@@ -59,7 +59,6 @@ class Switch:
             except Refused as refused:
                 copies.discard(name, target, str(refused))
             else:
-                copies.keep_only(name, target)
                 return
         self._bring(name, target, None)
         self._make_copy(name, target)
@@ -85,7 +84,6 @@ class Switch:
         served = replace(self.registry.get(name), model=loaded.model, pipeline=loaded.pipeline)
         self.registry.put(name, served=served)
         self._gone[name] = gone
-        copies.keep_only(name, target)
         logger.info("the optimised copy serves", extra=told)
 
     def forget(self, name: str) -> None:

@@ -1,6 +1,7 @@
 """Optimised copies: how they are written, and which are not to be trusted."""
 
 import os
+import re
 from functools import partial
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_a_copy_is_for_one_model_only(target: Target, tmp_path: Path) -> None:
     other = read_target(volume.root, "digits")
     assert other
     assert key(other) != key(target)
-    assert Copies(tmp_path).find("digits", target) is None
+    assert Copies(tmp_path, 1 << 30).find("digits", target) is None
 
 
 def test_without_a_manifest_the_files_themselves_tell_models_apart(target: Target) -> None:
@@ -87,5 +88,15 @@ def test_a_cache_that_cannot_be_written_to_is_no_more_than_a_warning(
     target: Target, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("no directory")
-    assert not Copies(tmp_path / "file").make("digits", target)
+    assert not Copies(tmp_path / "file", 1 << 30).make("digits", target)
     assert "cannot make an optimised copy; the original serves on" in caplog.text
+
+
+def test_copies_take_no_more_than_they_may(
+    target: Target, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not Copies(tmp_path, 1 << 20).make("digits", target)
+    (record,) = caplog.records
+    assert re.fullmatch(
+        r"it needs 2,[0-9,]+ bytes, and the cache has -?[0-9,]+ left", record.__dict__["fields"]["reason"]
+    )
