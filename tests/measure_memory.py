@@ -1,4 +1,4 @@
-"""Measures what docs/memory.md says: `.venv/bin/python tests/measure_memory.py`, two minutes, on a quiet machine.
+"""Measures what docs/memory.md says: `.venv/bin/python tests/measure_memory.py`, minutes, on a quiet machine.
 
 Each figure comes from a process of its own; what is compared is measured in turns, and the median is shown.
 """
@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 
 def load(path: Path, kind: str) -> None:
-    """Load a model once, and print seconds, the peak and the rest of the growth of anonymous memory in MiB."""
+    """Load a model once; print seconds, and MiB by which anonymous memory grew at most and at last."""
     before, started = anonymous(), time.perf_counter()
     adjust = take_as_it_is if kind == "copy" else lambda _: None
     with Growth() as growth:

@@ -9,8 +9,9 @@ from inference.model import MODEL_FILE
 # What a process takes for a load besides the weights.
 _BASE = 16 << 20
 # Peak of anonymous memory by byte of weights, as docs/memory.md has it: those inside the model are parsed,
-# then packed (2.0); those beside it are mapped, and packed (1.0); those of a copy are mapped (0.02).
-_INSIDE, _BESIDE, _OPTIMISED = 2.1, 1.1, 0.1
+# then packed (2.0); those beside it are mapped, then packed (1.0); those of a copy are mapped packed, after a
+# moment in which they are read as they were (1.0).
+_INSIDE, _BESIDE, _OPTIMISED = 2.1, 1.1, 1.1
 # Of an optimised copy's making, whose process maps what it wrote too (3.1 and 2.1).
 _MAKING_INSIDE, _MAKING_BESIDE = 3.3, 2.3
 # What is left for requests.
