@@ -135,7 +135,7 @@
 {{- end }}
 {{- end }}
 {{- range .Values.extraVolumes }}
-{{- if has .name (list "models" "tmp") }}
+{{- if has .name (list "models" "tmp" "cache") }}
 - "extraVolumes has a volume named {{ .name }}, which the chart makes: give it another name."
 {{- end }}
 {{- end }}

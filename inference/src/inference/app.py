@@ -81,7 +81,7 @@ def _add_v2(app: Flask, registry: Registry, max_body: int) -> None:
     def post_infer(model: str, version: str | None = None) -> Reply:
         said, body = request.headers, request.get_data(cache=False)
         kind, header, encoding = request.content_type, said.get(HEADER), said.get("Content-Encoding")
-        served = v2.find(registry, model, version)
+        served = registry.to_run(model, version)
         (reply,) = infer(served, [Ask(body, kind, header, 0, encoding, max_body)])
         return reply
 

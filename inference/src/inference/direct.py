@@ -24,7 +24,6 @@ from inference.registry import Registry, Served
 from inference.replies import Reply, compressed, error_reply
 from inference.routes.infer import Ask, Run, infer
 from inference.routes.score import score_pictures
-from inference.routes.v2 import find
 
 PATH = re.compile(r"/v2/models/([A-Za-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
 RAW_HEADER = HEADER.upper().replace("-", "_")
@@ -121,7 +120,7 @@ class Direct:
         try:
             if address.route == "score":
                 return None, [self._score(calls[0], address)]
-            served = served or find(self.registry, address.model, address.version)
+            served = served or self.registry.to_run(address.model, address.version)
             return served, infer(served, [self._ask(call) for call in calls], run)
         except TooSlow:
             raise

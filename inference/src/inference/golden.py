@@ -72,7 +72,7 @@ def _run_tensors(example: TensorExample, model: Model) -> None:
     expected = _expected(example, model.signature)
     results = model.run(example_inputs(example, model.signature), list(expected))
     for name, wanted in expected.items():
-        _compare(name, results[name], wanted, example.tolerance)
+        compare(name, results[name], wanted, example.tolerance)
 
 
 def example_inputs(example: TensorExample, signature: Signature) -> dict[str, Array]:
@@ -124,7 +124,8 @@ def _parsed(what: str, data: Any, datatype: Datatype) -> Array:
         raise Refused(f"{what}: {error}") from None
 
 
-def _compare(name: str, given: Array, wanted: Array, tolerance: float) -> None:
+def compare(name: str, given: Array, wanted: Array, tolerance: float) -> None:
+    """Raise Refused if an output is not the wanted one, by a tolerance both absolute and relative."""
     if given.shape != wanted.shape:
         raise Refused(f"output {name!r}: shape is {list(given.shape)}, expected {list(wanted.shape)}")
     same = _same(given, wanted, tolerance)

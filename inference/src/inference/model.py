@@ -1,9 +1,9 @@
 """A model in onnxruntime."""
 
+import copy
 import ctypes
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import onnxruntime
 
 from inference.datatypes import BF16, BY_ONNX
 from inference.errors import BadRequest, Refused
+from inference.execution import PROVIDERS, Execution
 from inference.signature import VARIABLE, Signature, TensorSpec
 from inference.values import Array
 
@@ -19,14 +20,11 @@ from inference.values import Array
 onnxruntime.set_default_logger_severity(4)
 
 MODEL_FILE = "model.onnx"
-
-
-@dataclass(frozen=True, slots=True)
-class Threading:
-    """How onnxruntime uses CPUs: threads within one run, and whether idle ones spin."""
-
-    threads: int
-    spinning: bool
+# A run with inputs of that many bytes gives back what it took beyond the usual. For a smaller one, that would
+# be a noticeable part of its time.
+_LARGE_INPUTS = 1 << 16
+_GIVE_BACK = onnxruntime.RunOptions()
+_GIVE_BACK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class Model:
@@ -34,17 +32,29 @@ class Model:
 
     _session: Any = None
 
-    def __init__(self, path: Path, threading: Threading, released: Callable[[], None] = lambda: None) -> None:
-        """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused."""
+    def __init__(
+        self,
+        path: Path,
+        execution: Execution,
+        released: Callable[[], None] = lambda: None,
+        adjust: Callable[[onnxruntime.SessionOptions], None] = lambda _: None,
+    ) -> None:
+        """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused.
+
+        `adjust` may change onnxruntime's options.
+        """
         self._released = released
         if not path.is_file():
             raise Refused(f"the bundle has no {MODEL_FILE}; add it")
         try:
-            self._session = onnxruntime.InferenceSession(
-                path, _options(threading), providers=["CPUExecutionProvider"]
-            )
+            options = _options(execution)
+            adjust(options)
+            self._session = onnxruntime.InferenceSession(path, options, providers=execution.providers())
         except Exception as error:  # onnxruntime's exceptions have no common class but this
             raise Refused(f"{MODEL_FILE}: onnxruntime cannot load it: {_sentence(error, path)}") from None
+        wanted = PROVIDERS[execution.provider]
+        if wanted not in self._session.get_providers():
+            raise Refused(f"{wanted} does not start here: onnxruntime fell back to the CPU; check the device")
         self.signature = Signature(
             tuple(_spec(node, "input") for node in self._session.get_inputs()),
             tuple(_spec(node, "output") for node in self._session.get_outputs()),
@@ -56,6 +66,12 @@ class Model:
         """Free the session, and only then tell that its memory is free."""
         self._session = None
         self._released()
+
+    def hollow(self) -> "Model":
+        """Return a model of the same signature that holds no memory and cannot run."""
+        hollow = copy.copy(self)
+        hollow._session, hollow._released = None, lambda: None
+        return hollow
 
     def run(
         self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None, options: Any = None
@@ -74,17 +90,19 @@ class Model:
 
     def _run(self, outputs: list[str], inputs: Mapping[str, Array], options: Any) -> list[Array]:
         if not self._has_bf16:
+            if options is None and sum(array.nbytes for array in inputs.values()) >= _LARGE_INPUTS:
+                options = _GIVE_BACK
             return list(self._session.run(outputs, inputs, options))
         words = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
         values = {name: _to_ort(array) for name, array in words.items()}
         return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values, options)]
 
 
-def _options(threading: Threading) -> onnxruntime.SessionOptions:
+def _options(execution: Execution) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threading.threads
+    options.intra_op_num_threads = execution.threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threading.spinning else "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if execution.spinning else "0")
     return options
 
 

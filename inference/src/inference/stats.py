@@ -60,7 +60,7 @@ class Timing:
 
 
 @dataclass(slots=True)
-class Execution:
+class Executed:
     """One run of the model, or `times` like it: its inferences, and the nanoseconds of the laps in all."""
 
     batch_size: int
@@ -94,10 +94,10 @@ class Stats:
             self.add([timing], [])
             raise
         timing.end()
-        execution = Execution(timing.batch_size // timing.executions, timing.laps, timing.executions)
+        execution = Executed(timing.batch_size // timing.executions, timing.laps, timing.executions)
         self.add([timing], [execution])
 
-    def add(self, requests: Iterable[Timing], executions: Iterable[Execution]) -> None:
+    def add(self, requests: Iterable[Timing], executions: Iterable[Executed]) -> None:
         """Count requests that ended, and the runs of the model that they needed, and may have shared."""
         with self._lock:
             for request in requests:
@@ -116,7 +116,7 @@ class Stats:
         for lap, lasted in request.laps.items():
             self._totals[lap].add(lasted)
 
-    def _add_execution(self, execution: Execution) -> None:
+    def _add_execution(self, execution: Executed) -> None:
         size = execution.batch_size
         self._executions += execution.times
         if size not in self._batches and len(self._batches) >= MAX_BATCH_SIZES:

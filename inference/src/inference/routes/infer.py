@@ -16,7 +16,7 @@ from inference.model import Model
 from inference.registry import Served
 from inference.replies import Reply, error_reply
 from inference.routes import require_json
-from inference.stats import Execution, Timing
+from inference.stats import Executed, Timing
 from inference.tensors import InferRequest
 from inference.values import Array
 
@@ -124,11 +124,11 @@ def _outputs(served: Served, requests: list[InferRequest], run: Run) -> list[dic
     return batches.split(outputs, [batches.rows(request) for request in requests])
 
 
-def _execution(group: list[_Job]) -> Execution:
+def _execution(group: list[_Job]) -> Executed:
     laps = [job.timing.laps for job in group]
     together = {lap: sum(one[lap] for one in laps) for lap in ("compute_input", "compute_output")}
     size = sum(job.timing.batch_size for job in group)
-    return Execution(size, together | {"compute_infer": laps[0]["compute_infer"]})
+    return Executed(size, together | {"compute_infer": laps[0]["compute_infer"]})
 
 
 def _encode(job: _Job, served: Served) -> None:

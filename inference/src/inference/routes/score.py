@@ -21,7 +21,7 @@ def score_pictures(
     `waited` is how long the request did so, in nanoseconds.
     """
     started = time.perf_counter()
-    served = registry.default(name)
+    served = registry.to_run(registry.default_name(name))
     with served.stats.request(served.version, waited) as timing:
         pipeline = served.pipeline
         if pipeline is None:
