@@ -43,11 +43,16 @@ def load(
     model = Model(directory / MODEL_FILE, threading, released)
     pipeline = build(bundle, model.signature)
     trouble = golden.warm_up(model)
+    quick = not trouble and golden.is_quick(model)
+    if quick and threading.threads > 1:
+        model = Model(directory / MODEL_FILE, Threading(threads=1, spinning=False), released)
+        golden.warm_up(model)
     if trouble and not bundle.examples:
         logger.warning("the warm-up on zeros fails: give examples", extra=fields(reason=trouble))
     golden.run_examples(bundle, model, pipeline, max_pixels)
     examples = golden.inputs_of(bundle, model.signature)
-    return Loaded(bundle, model, pipeline, batches.most_rows(bundle.batching, model, examples))
+    most_rows = batches.most_rows(bundle.batching, model, examples, quick=quick)
+    return Loaded(bundle, model, pipeline, most_rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
