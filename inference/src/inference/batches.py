@@ -4,8 +4,7 @@ A model is run on several requests at once only if it treats each row of its fir
 signature does not tell, so that is tried when it is loaded.
 """
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,8 @@ from inference.values import Array
 
 # How many rows the I/O loop gives to one run of a model whose bundle does not say.
 MAX_ROWS = 64
-# Rows that are tried when a model is loaded, and how long one may take if nobody asked for batches.
-TRIED, TRIED_SECONDS = 3, 0.005
-# Rows by which it is found out whether a batch pays, how often, and how long threads may spin afterwards.
-PAID, PAID_ROUNDS, TAIL_SECONDS = 16, 5, 0.002
+# Rows that are tried when a model is loaded.
+TRIED = 3
 
 
 def fixed(signature: Signature) -> str | None:
@@ -79,51 +76,19 @@ def split(outputs: Mapping[str, Array], sizes: Sequence[int]) -> list[dict[str, 
     return [{name: array[start:end] for name, array in outputs.items()} for start, end in pairs]
 
 
-def most_rows(batching: Batching | None, model: Model, examples: Iterable[Mapping[str, Array]]) -> int:
+def most_rows(
+    batching: Batching | None, model: Model, examples: Iterable[Mapping[str, Array]], *, quick: bool
+) -> int:
     """Return how many rows of several requests may share a run; 1: none. Raises Refused if they should.
 
-    Without `batching` it must be a quick model, whose requests the I/O loop serves together, and must pay.
+    Without `batching` it is for a quick model, whose requests the I/O loop serves together.
     """
     if batching is None:
-        return MAX_ROWS if _is_quick(model) and why_not(model) is None and _pays(model) else 1
+        return MAX_ROWS if quick and why_not(model) is None else 1
     reason = why_not(model, examples)
     if reason:
         raise Refused(f"serving.json: batching: {reason}")
     return batching.max_batch_size
-
-
-def _is_quick(model: Model) -> bool:
-    if fixed(model.signature):
-        return False
-    one, took = _made_up(model.signature, 1), []
-    try:
-        for _ in range(TRIED):
-            started = time.perf_counter()
-            model.run(one)
-            took.append(time.perf_counter() - started)
-    except BadRequest:
-        return False
-    return min(took) < TRIED_SECONDS
-
-
-def _pays(model: Model) -> bool:
-    """Tell whether a batch takes less CPU time than its rows alone.
-
-    It does not where onnxruntime gives the batch to several threads, which spin for a while afterwards.
-    """
-    one, many = _made_up(model.signature, 1), _made_up(model.signature, PAID)
-    alone, together = [], []
-    for _ in range(PAID_ROUNDS):
-        alone.append(_cpu(lambda: [model.run(one) for _ in range(PAID)]))
-        together.append(_cpu(lambda: model.run(many)))
-    return sum(together) < sum(alone)
-
-
-def _cpu(do: Callable[[], object]) -> float:
-    started = time.process_time()
-    do()
-    time.sleep(TAIL_SECONDS)
-    return time.process_time() - started
 
 
 def why_not(model: Model, examples: Iterable[Mapping[str, Array]] = ()) -> str | None:
@@ -135,7 +100,7 @@ def why_not(model: Model, examples: Iterable[Mapping[str, Array]] = ()) -> str |
     if wrong:
         return f"{wrong}: a batch needs a first dimension of any length in all of them"
     tried = "it fails on made-up inputs; give an example with tensors, by which that can be tried"
-    for inputs in (_made_up(model.signature, TRIED), *examples):
+    for inputs in (_made_up(model.signature), *examples):
         try:
             return _differs(model, inputs)
         except BadRequest:
@@ -143,12 +108,12 @@ def why_not(model: Model, examples: Iterable[Mapping[str, Array]] = ()) -> str |
     return tried
 
 
-def _made_up(signature: Signature, size: int) -> dict[str, Array]:
-    return {spec.name: _numbers(spec, size) for spec in signature.inputs}
+def _made_up(signature: Signature) -> dict[str, Array]:
+    return {spec.name: _numbers(spec) for spec in signature.inputs}
 
 
-def _numbers(spec: TensorSpec, size: int) -> Array:
-    shape = [size, *(1 if length == VARIABLE else length for length in spec.shape[1:])]
+def _numbers(spec: TensorSpec) -> Array:
+    shape = [TRIED, *(1 if length == VARIABLE else length for length in spec.shape[1:])]
     if spec.datatype is BYTES:
         return np.full(shape, "a", object)
     random = np.random.default_rng(1)

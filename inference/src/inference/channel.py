@@ -124,6 +124,25 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.ready = reply, fresh
         self.service()
 
+    def service(self) -> None:
+        """Serve the first of `requests`; the I/O loop looks at the connection afterwards."""
+        self.server.served_by.channel = self
+        try:
+            super().service()
+        finally:
+            self.server.served_by.channel = None
+            self.server.poller.touch(self)
+
+    def add_channel(self, map: Any = None) -> None:
+        """Be waited for."""
+        super().add_channel(map)
+        self.server.poller.touch(self)
+
+    def del_channel(self, map: Any = None) -> None:
+        """Be no longer waited for."""
+        self.server.poller.forget(self._fileno)
+        super().del_channel(map)
+
     def choked(self) -> bool:
         """Tell whether the client reads too slowly for another answer to be made now."""
         return bool(self.total_outbufs_len > self.adj.outbuf_high_watermark)

@@ -5,7 +5,7 @@ import resource
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -15,6 +15,7 @@ from inference.channel import Channel
 from inference.dispatch import LoopDispatcher
 from inference.logs import logger
 from inference.observe import Observer
+from inference.poller import Poller
 from inference.signals import leave
 
 if TYPE_CHECKING:
@@ -78,10 +79,14 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         self.observer = observer
         self.draining = False
         self._stopping = False
+        dispatchers: dict[int, Any] = {}
+        self.poller = Poller(dispatchers)
+        # By thread: the connection that it serves.
+        self.served_by = threading.local()
         info = (sock.family, sock.type, sock.proto, sock.getsockname())
         super().__init__(
             application,
-            {},
+            dispatchers,
             True,
             sock,
             dispatcher=dispatcher,
@@ -104,9 +109,17 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         return threading.get_ident() == self._thread.ident
 
     def pull_trigger(self) -> None:
-        """Wake the I/O loop, unless it is the caller: it looks at all connections before it sleeps."""
+        """Wake the I/O loop, unless it is the caller; it looks at the connection that the caller serves."""
+        channel = getattr(self.served_by, "channel", None)
+        if channel is not None:
+            self.poller.touch(channel)
         if not self.on_loop():
             super().pull_trigger()
+
+    def del_channel(self, map: Any = None) -> None:
+        """Be no longer waited for."""
+        self.poller.forget(self._fileno)
+        super().del_channel(map)
 
     def drain(self, timeout: float) -> int:
         """Stop accepting, finish what is in flight, end the loop; return how many requests were cut."""
@@ -133,13 +146,15 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             for channel in list(self.active_channels.values()):
                 if channel.idle():
                     channel.will_close = True
+            self.poller.sweep()
             self._turn()
 
     def _turn(self) -> None:
         """Serve what was read, then read what comes: what is answered can be sent in the same turn."""
+        sleep = self.task_dispatcher.turn()
+        self.poller.touch(self)
         # Rounded up: poll counts milliseconds, and must not be asked again and again within one.
-        sleep = math.ceil(self.task_dispatcher.turn() * 1000) / 1000
-        wasyncore.loop(timeout=sleep, use_poll=True, map=self._map, count=1)
+        self.poller.turn(math.ceil(sleep * 1000) / 1000)
 
     def _accept_what_waits(self) -> None:
         """Take the connections that the system has accepted for us: closing the socket would reset them."""

@@ -20,6 +20,8 @@ from inference.values import Array
 onnxruntime.set_default_logger_severity(4)
 
 MODEL_FILE = "model.onnx"
+# Changes onnxruntime's options before a model is loaded.
+Adjust = Callable[[onnxruntime.SessionOptions], None]
 # A run with inputs of that many bytes gives back what it took beyond the usual. For a smaller one, that would
 # be a noticeable part of its time.
 _LARGE_INPUTS = 1 << 16
@@ -32,23 +34,16 @@ class Model:
 
     _session: Any = None
 
-    def __init__(
-        self,
-        path: Path,
-        execution: Execution,
-        released: Callable[[], None] = lambda: None,
-        adjust: Callable[[onnxruntime.SessionOptions], None] = lambda _: None,
-    ) -> None:
-        """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused.
-
-        `adjust` may change onnxruntime's options.
-        """
-        self._released = released
+    def __init__(self, path: Path, execution: Execution, adjust: Adjust | None = None) -> None:
+        """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused."""
+        # Called, by any thread, once the memory of the model is free again.
+        self.released: Callable[[], None] = lambda: None
         if not path.is_file():
             raise Refused(f"the bundle has no {MODEL_FILE}; add it")
         try:
             options = _options(execution)
-            adjust(options)
+            if adjust:
+                adjust(options)
             self._session = onnxruntime.InferenceSession(path, options, providers=execution.providers())
         except Exception as error:  # onnxruntime's exceptions have no common class but this
             raise Refused(f"{MODEL_FILE}: onnxruntime cannot load it: {_sentence(error, path)}") from None
@@ -65,12 +60,12 @@ class Model:
     def __del__(self) -> None:
         """Free the session, and only then tell that its memory is free."""
         self._session = None
-        self._released()
+        self.released()
 
     def hollow(self) -> "Model":
         """Return a model of the same signature that holds no memory and cannot run."""
         hollow = copy.copy(self)
-        hollow._session, hollow._released = None, lambda: None
+        hollow._session, hollow.released = None, lambda: None
         return hollow
 
     def run(

@@ -32,7 +32,7 @@ def test_a_slow_request_is_taken_off_the_loop_and_answered(volume: Volume, start
 def test_requests_of_one_moment_share_a_run_unasked(volume: Volume, start: StartServer) -> None:
     volume.add("sums", "v1", models.add)
     volume.point("sums", "v1")
-    server = start("--threads", "1").wait_ready()
+    server = start().wait_ready()
     body = json.dumps(ask(1)).encode()
     posts = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (PATH.encode(), len(body), body)
 

@@ -120,23 +120,25 @@ def test_refuses_batching_where_it_would_be_wrong(
     load_model: MakeModel, make: Callable[[Path], None], sentence: str
 ) -> None:
     with pytest.raises(Refused) as caught:
-        batches.most_rows(BATCHING, load_model(make), ())
+        batches.most_rows(BATCHING, load_model(make), (), quick=True)
     assert str(caught.value).startswith(f"serving.json: batching: {sentence}")
 
 
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING, TensorProto.BOOL])
 def test_takes_batching_of_any_datatype(load_model: MakeModel, kind: int) -> None:
-    assert batches.most_rows(BATCHING, load_model(models.identity, kind), ()) == 8
+    assert batches.most_rows(BATCHING, load_model(models.identity, kind), (), quick=False) == 8
 
 
 def test_tries_the_examples_where_made_up_rows_do_not_fit(load_model: MakeModel) -> None:
     fits = {"x": np.arange(14, dtype=np.float32).reshape(2, 7)}
-    assert batches.most_rows(BATCHING, load_model(picky), [fits]) == 8
+    assert batches.most_rows(BATCHING, load_model(picky), [fits], quick=False) == 8
 
 
 def test_batches_unasked_only_what_may_be(load_model: MakeModel) -> None:
-    assert batches.most_rows(None, load_model(mixing), ()) == 1
-    assert batches.most_rows(None, load_model(models.slow), ()) == 1
+    assert batches.most_rows(None, load_model(mixing), (), quick=True) == 1
+    assert batches.most_rows(None, load_model(models.slow), (), quick=True) == 1
+    assert batches.most_rows(None, load_model(models.add), (), quick=True) == batches.MAX_ROWS
+    assert batches.most_rows(None, load_model(models.add), (), quick=False) == 1
 
 
 def test_names_the_tensor_whose_first_dimension_is_fixed(signature_of: Callable[..., Signature]) -> None:

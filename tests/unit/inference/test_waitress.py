@@ -92,9 +92,9 @@ LEANT_ON = [
         "Listener: closes idle and slow connections, never one with a request",
     ),
     (
-        "wasyncore.poll2",
-        "f2ea2bd150ff2600",
-        "Listener: asks every connection before it sleeps, so that what was served needs no wake-up",
+        "wasyncore.readwrite",
+        "2467235cc3f4eb51",
+        "Poller: lets a connection read, write or close by the flags of poll",
     ),
     ("wasyncore.dispatcher.recv", "2e96a95e63f72440", "Channel: closes on the end of the stream"),
 ]
