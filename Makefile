@@ -9,6 +9,8 @@ ARGS ?=
 PROGRAMS := inference model-fetcher
 LOCKS := inference/requirements.txt model-fetcher/requirements.txt \
          examples/digits/requirements.txt scripts/requirements.txt
+# Images of the server with another onnxruntime: each has a lock of its own.
+PROVIDERS := cuda openvino
 BIN := .venv/bin
 RUNNABLE := .venv/.runnable
 INSTALLED := .venv/.installed
@@ -62,7 +64,11 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --cache-dir .cache/uv --upgrade --uni
 
 lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions that fit
 	@echo 'locking the newest versions that fit together'
-	@$(UV_COMPILE) inference/pyproject.toml -o inference/requirements.txt
+	@$(UV_COMPILE) inference/pyproject.toml --extra tracing -o inference/requirements.txt
+	@for other in $(PROVIDERS); do \
+	  $(UV_COMPILE) inference/pyproject.toml inference/requirements-$$other.in --extra tracing --no-emit-package onnxruntime \
+	    -c inference/requirements.txt -o inference/requirements-$$other.txt || exit 1; \
+	done
 	@$(UV_COMPILE) model-fetcher/pyproject.toml -o model-fetcher/requirements.txt -c inference/requirements.txt
 	@$(UV_COMPILE) examples/digits/requirements.in -o examples/digits/requirements.txt \
 		-c inference/requirements.txt -c model-fetcher/requirements.txt
@@ -72,7 +78,7 @@ lock: $(INSTALLED) ## Write the hashed lock files anew, from the newest versions
 	@$(UV_COMPILE) tests/node.in -o tests/node.txt
 	@$(UV_COMPILE) tests/go.in -o tests/go.txt
 	@$(UV_COMPILE) tests/kserve.in -o tests/kserve.txt
-	@! grep -n '://' $(LOCKS) tests/*.txt || { echo 'a lock file names a host'; exit 1; }
+	@! grep -n '://' $(LOCKS) $(PROVIDERS:%=inference/requirements-%.txt) tests/*.txt || { echo 'a lock file names a host'; exit 1; }
 
 clean: ## Remove all that make has made
 	rm -rf .venv .tools .run .cache dist

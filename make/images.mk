@@ -1,6 +1,8 @@
 ##@ Images
 
 PYTHON_IMAGE ?= python:3.13-slim
+# What runs models: cpu, cuda or openvino.
+ONNXRUNTIME ?= cpu
 REGISTRY ?= localhost
 TAG ?= $(shell sed -n 's/^appVersion: "\(.*\)"/\1/p' chart/Chart.yaml)
 BUILD_FLAGS ?=
@@ -8,16 +10,20 @@ IMAGES ?= inference model-fetcher
 # The first that works; `docker` may be there without its daemon.
 BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell $(tool) info >/dev/null 2>&1 && echo $(tool))))
 # What each may add to its base.
-BUDGET_MB_inference := 130
+BUDGET_MB_inference = $(BUDGET_MB_$(ONNXRUNTIME))
+BUDGET_MB_cpu := 130
+BUDGET_MB_cuda := 2600
+BUDGET_MB_openvino := 300
 BUDGET_MB_model-fetcher := 70
 
 .PHONY: images image-baked
 
-images: ## Build both images with docker, podman or buildah (PYTHON_IMAGE, REGISTRY, TAG, BUILD_FLAGS, IMAGES)
+images: ## Build both images with docker, podman or buildah (PYTHON_IMAGE, ONNXRUNTIME, REGISTRY, TAG, BUILD_FLAGS, IMAGES)
 	@test -n '$(BUILDER)' || { echo 'docker, podman or buildah is needed, and none of them works here' >&2; exit 1; }
 	@for image in $(IMAGES); do \
 	  echo "building $(REGISTRY)/$$image:$(TAG) with $(BUILDER)"; \
 	  $(BUILDER) build $(BUILD_FLAGS) --build-arg PYTHON_IMAGE='$(PYTHON_IMAGE)' --build-arg VERSION='$(TAG)' \
+	    $$([ $$image != inference ] || echo --build-arg ONNXRUNTIME='$(ONNXRUNTIME)') \
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
 	    --tag $(REGISTRY)/$$image:$(TAG) $$image || exit 1; \
 	done

@@ -19,7 +19,7 @@ BUNDLE ?=
 PUBLISH_FLAGS ?=
 # A Markdown file that is added to.
 SUMMARY ?=
-export FORCE INSECURE PLATFORMS PYTHON_IMAGE SUMMARY
+export FORCE INSECURE ONNXRUNTIME PLATFORMS PYTHON_IMAGE SUMMARY
 
 .PHONY: stale-images push-images image-values copy-images package push-chart release-notes deploy smoke publish-model \
         lint-workflows test-compose test-release

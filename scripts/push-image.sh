@@ -15,6 +15,7 @@ fi
 key=$("$here/image-key.sh" "$image")
 flags=("$@" --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" --build-arg "VERSION=$VERSION"
   --build-arg "REVISION=$(git rev-parse HEAD)")
+[ "$image" != inference ] || flags+=(--build-arg "ONNXRUNTIME=${ONNXRUNTIME:-cpu}")
 [ -z "${PLATFORMS:-}" ] || flags+=(--platform "$PLATFORMS")
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT

@@ -11,6 +11,7 @@ import click
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
+import inference.exposition
 import inference.metrics
 import inference.settings
 import model_fetcher.cli
@@ -35,9 +36,18 @@ def settings() -> str:
             "## inference serve\n",
             *_table(("flag", "variable", "default", "meaning"), _inference()),
             "`inference check BUNDLE` takes no flags.\n",
+            *_TRACES,
         ]
     )
 
+
+_TRACES = (
+    "### Traces\n",
+    "With `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` set, the server sends "
+    "OpenTelemetry traces by OTLP over HTTP, one span a request with one below it for each stage; a "
+    "`traceparent` header is continued. OpenTelemetry's other variables hold, such as `OTEL_SERVICE_NAME` "
+    "and `OTEL_TRACES_SAMPLER`. The image has the packages; elsewhere install `inference[tracing]`.\n",
+)
 
 _ENVIRONMENT = (
     "### Secrets\n",
@@ -116,7 +126,7 @@ _HEAD = ("metric", "type", "labels", "meaning")
 
 def metrics() -> str:
     """The page of all metrics."""
-    empty = inference.metrics.State(Registry(), Budget(1, 1, 1, False))
+    empty = inference.exposition.State(Registry(), Budget(1, 1, 1, False))
     own = [m for m in vars(inference.metrics).values() if isinstance(m, MetricWrapperBase)]
     described = [m for wrapper in own for m in wrapper.describe()]
     labels = {wrapper._name: wrapper._labelnames for wrapper in own}

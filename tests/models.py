@@ -113,9 +113,31 @@ def big(path: Path, mebibytes: int, seed: int) -> None:
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
     shapes = {"a": (64, side), "b": (side, side), "c": (side, 10)}
-    tensors = [weights(name, random.random(shape, np.float32)) for name, shape in shapes.items()]
+    # Of mean 0 and variance 1 / rows: so are the logits of an input like that, and no class is sure to win.
+    tensors = [
+        weights(
+            name, (random.random(shape, np.float32) - np.float32(0.5)) * np.float32((12 / shape[0]) ** 0.5)
+        )
+        for name, shape in shapes.items()
+    ]
     inputs = [value("image", TensorProto.FLOAT, ["N", 1, 8, 8])]
     save(path, nodes, inputs, [value("probabilities", TensorProto.FLOAT, ["N", 10])], tensors)
+
+
+def big_beside(path: Path, mebibytes: int, seed: int) -> None:
+    """Be the same with the weights in a file beside it."""
+    big(path, mebibytes, seed)
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location="weights")
+
+
+def random(path: Path) -> None:
+    """Give other numbers at each run."""
+    nodes = [
+        helper.make_node("RandomNormalLike", ["x"], ["noise"]),
+        helper.make_node("Add", ["x", "noise"], ["y"]),
+    ]
+    save(path, nodes, [value("x", TensorProto.FLOAT, [4])], [value("y", TensorProto.FLOAT, [4])], [])
 
 
 def mapping(path: Path) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -58,10 +58,10 @@ def serve_command(volume: Path) -> list[str]:
 class Server:
     """A running `inference serve` on ports of its own."""
 
-    def __init__(self, volume: Path, log: Path, *arguments: str) -> None:
-        """Start it, and wait until it listens."""
+    def __init__(self, volume: Path, log: Path, *arguments: str, prefix: Sequence[str] = ()) -> None:
+        """Start it, and wait until it listens; `prefix` is a command that runs it under some limit."""
         self.log = log
-        command = serve_command(volume)
+        command = [*prefix, *serve_command(volume)]
         ports = ["--host", "127.0.0.1", "--port", "0", "--admin-port", "0", "--drain-wait", "0"]
         with log.open("wb") as stream:
             self.process = subprocess.Popen([*command, *ports, *arguments], stderr=stream)

@@ -29,6 +29,19 @@ preStop:
 - --port={{ .Values.inference.ports.http }}
 - --admin-port={{ .Values.inference.ports.admin }}
 - --workers={{ .Values.inference.workers }}
+{{- if ne .Values.inference.provider "cpu" }}
+- --provider={{ .Values.inference.provider }}
+{{- end }}
+{{- if include "model-sidecar.cache" . }}
+- --cache=/cache
+- --cache-size={{ .Values.inference.cache.sizeLimit }}B
+{{- end }}
+{{- end }}
+
+{{/* Not empty where the server has a scratch volume for optimised copies. */}}
+{{- define "model-sidecar.cache" -}}
+{{- $values := .Values.inference }}
+{{- if and $values.cache.enabled (eq $values.provider "cpu") (not $values.command) (not $values.args) }}true{{ end }}
 {{- end }}
 
 {{- define "model-sidecar.inference" -}}
@@ -86,6 +99,9 @@ volumeMounts:
   - {name: models, mountPath: {{ .Values.model.path | quote }}, readOnly: true}
   {{- end }}
   - {name: tmp, mountPath: /tmp}
+  {{- if include "model-sidecar.cache" . }}
+  - {name: cache, mountPath: /cache}
+  {{- end }}
   {{- with $values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

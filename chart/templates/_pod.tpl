@@ -110,6 +110,10 @@ topologySpreadConstraints:
 {{- end }}
 - name: tmp
   emptyDir: {sizeLimit: {{ .Values.tmpSizeLimit | quote }}}
+{{- if include "model-sidecar.cache" . }}
+- name: cache
+  emptyDir: {sizeLimit: {{ .Values.inference.cache.sizeLimit | quote }}}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

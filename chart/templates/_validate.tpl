@@ -160,7 +160,7 @@
 {{- $names = append $names .name }}
 {{- end }}
 {{- end }}
-{{- $volumes := list "models" "tmp" }}
+{{- $volumes := list "models" "tmp" "cache" }}
 {{- range .Values.extraVolumes }}
 {{- if has .name $volumes }}
 - "extraVolumes has a volume named {{ .name }}, which is there already: give it another name."

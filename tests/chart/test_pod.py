@@ -39,6 +39,26 @@ def test_both_of_the_classic_pair_fetch_the_same_with_the_same_sign_in() -> None
     assert first["env"] == second["env"]
 
 
+def test_the_server_keeps_its_optimised_copies_within_the_volume_they_are_on() -> None:
+    args = container(values(inference__cache__sizeLimit="3Gi"), "inference")["args"]
+    assert {"--cache=/cache", "--cache-size=3GiB"} <= set(args)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"cache": {"enabled": False}},
+        {"provider": "cuda"},
+        {"command": ["server"]},
+        {"args": ["serve", "--volume=/models"]},
+    ],
+)
+def test_nobody_else_gets_a_volume_for_optimised_copies(given: dict[str, Any]) -> None:
+    spec = pod(merged(values(), {"inference": given}))
+    assert "cache" not in names(spec, "volumes")
+    assert "--cache=/cache" not in spec["containers"][0].get("args", [])
+
+
 def test_only_the_fetcher_may_write_the_models() -> None:
     assert at(container(values(), "inference"), "volumeMounts/name=models/readOnly") is True
     assert at(container(values(), "fetcher"), "volumeMounts/name=models/readOnly") is None
@@ -119,7 +139,7 @@ def test_a_baked_image_has_one_container_and_no_volume_of_models() -> None:
     spec = pod({"fetcher": {"enabled": False}, "volume": {"type": "none"}})
     assert names(spec, "containers") == ["inference"]
     assert "initContainers" not in spec
-    assert names(spec, "volumes") == ["tmp"]
+    assert names(spec, "volumes") == ["tmp", "cache"]
 
 
 def test_a_claim_that_something_else_fills_is_mounted_read_only() -> None:

@@ -47,6 +47,12 @@ def test_another_base_image_builds_anew(project: Project) -> None:
     assert len(keys) == 2
 
 
+def test_another_onnxruntime_builds_anew(project: Project) -> None:
+    keys = {project.key("inference", ONNXRUNTIME=name) for name in ("cpu", "cuda", "openvino")}
+    assert len(keys) == 3
+    assert project.key("inference") in keys
+
+
 def test_going_back_to_what_was_builds_nothing(project: Project) -> None:
     before = project.key("inference")
     project.change("inference/src/new.py")

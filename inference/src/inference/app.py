@@ -8,19 +8,19 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoSuchPath
 
-from inference import compression
+from inference import compression, metrics
 from inference.binary import HEADER
-from inference.channel import WAITED
-from inference.errors import ApiError
-from inference.logs import fields, logger
-from inference.metrics import DURATION, IN_FLIGHT, REQUESTS
+from inference.observe import Asked, Observer
 from inference.registry import Registry
-from inference.replies import Reply, error_body, error_reply
+from inference.replies import Reply, all_headers, compressed, error_body, error_reply
 from inference.routes import docs, page, repository, score, v2, version
+from inference.routes.infer import Ask, infer
 from inference.routes.repository import Control
 
 
-def create_app(registry: Registry, max_pixels: int, max_body: int, control: Control | None = None) -> Flask:
+def create_app(
+    registry: Registry, observer: Observer, max_pixels: int, max_body: int, control: Control | None = None
+) -> Flask:
     """Make the application; it keeps no state but the registry's.
 
     `control` None: no client may load or unload.
@@ -28,7 +28,7 @@ def create_app(registry: Registry, max_pixels: int, max_body: int, control: Cont
     app = Flask("inference", static_folder=None)
     # A path that is wrong is told so, not redirected.
     app.url_map.merge_slashes = False
-    _measure(app, registry)
+    _measure(app, registry, observer)
     _catch(app)
     _add_own(app, registry, max_pixels, max_body)
     _add_v2(app, registry, max_body)
@@ -45,36 +45,20 @@ def _add(app: Flask, method: str, route: str, name: str, handler: Callable[..., 
 
 def respond(reply: Reply) -> Response:
     """Make Flask's response of a reply, compressed if the client asks for it."""
-    if reply.model:
-        g.model = reply.model
-    headers = {"Content-Type": reply.content_type, **dict(reply.headers)}
-    if reply.version:
-        headers["X-Model-Version"] = reply.version
-    if len(reply.body) < compression.LEAST_BYTES:
-        return Response(reply.body, reply.status, headers)
-    response = Response(reply.body, reply.status, headers)
-    response.vary.add("Accept-Encoding")
-    encoding = request.accept_encodings.best_match(compression.ENCODINGS)
-    if encoding:
-        response.set_data(compression.compress(reply.body, encoding))
-        response.content_encoding = encoding
-    return response
+    g.reply = reply = compressed(reply, request.headers.get("Accept-Encoding"))
+    return Response(reply.body, reply.status, list(all_headers(reply)))
 
 
 def _body(limit: int) -> bytes:
     """Return the request's body, expanded to at most `limit` bytes."""
     encoding = request.headers.get("Content-Encoding")
-    return compression.expand(request.get_data(cache=False), encoding, limit)
-
-
-def _waited() -> int:
-    return int(request.environ.get(WAITED, 0))
+    return bytes(compression.expand(request.get_data(cache=False), encoding, limit))
 
 
 def _add_own(app: Flask, registry: Registry, max_pixels: int, max_body: int) -> None:
     def post_score() -> Reply:
         name, kind = request.args.get("model"), request.content_type
-        return score.score_pictures(registry, name, _body(max_body), kind, max_pixels, _waited())
+        return score.score_pictures(registry, name, _body(max_body), kind, max_pixels)
 
     def get_page() -> Reply:
         if request.accept_mimetypes.quality("text/html") <= request.accept_mimetypes.quality("text/plain"):
@@ -95,8 +79,11 @@ def _add_own(app: Flask, registry: Registry, max_pixels: int, max_body: int) -> 
 
 def _add_v2(app: Flask, registry: Registry, max_body: int) -> None:
     def post_infer(model: str, version: str | None = None) -> Reply:
-        body, kind, header = _body(max_body), request.content_type, request.headers.get(HEADER)
-        return v2.infer(registry, model, version, body, kind, header=header, waited=_waited())
+        said, body = request.headers, request.get_data(cache=False)
+        kind, header, encoding = request.content_type, said.get(HEADER), said.get("Content-Encoding")
+        served = registry.to_run(model, version)
+        (reply,) = infer(served, [Ask(body, kind, header, 0, encoding, max_body)])
+        return reply
 
     def of_model(handler: Callable[[Registry, str, str | None], Reply]) -> Callable[..., Reply]:
         return lambda model, version=None: handler(registry, model, version)
@@ -126,35 +113,31 @@ def _controlled(handler: Callable[..., Reply], control: Control | None, max_body
     return handler(control, model, _body(max_body))
 
 
-def _measure(app: Flask, registry: Registry) -> None:
+def _measure(app: Flask, registry: Registry, observer: Observer) -> None:
     @app.before_request
     def start() -> None:
-        g.started = time.perf_counter()
-        g.model = _known(registry, (request.view_args or {}).get("model", ""))
-        IN_FLIGHT.inc()
+        g.started = time.perf_counter_ns()
+        g.model = registry.label((request.view_args or {}).get("model", ""))
+        metrics.in_flight(g.model).inc()
 
     @app.after_request
-    def count(response: Response) -> Response:
-        route = (request.endpoint or "unknown").removesuffix("_version")
-        REQUESTS.labels(g.model, route, str(response.status_code)).inc()
-        DURATION.labels(g.model, route).observe(time.perf_counter() - g.started)
+    def tell(response: Response) -> Response:
+        said, route = request.headers, (request.endpoint or "unknown").removesuffix("_version")
+        client = request.remote_addr or ""
+        asked = Asked(request.method, request.path, client, said.get("X-Request-Id"), said.get("traceparent"))
+        took = time.perf_counter_ns() - g.started
+        # What Flask answers by itself, such as OPTIONS, is no Reply.
+        reply = g.get("reply") or Reply(b"", response.status_code)
+        fresh = observer.answered(asked, route, reply.model or g.model, reply, took)
+        response.headers.extend(fresh)
         return response
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
-        IN_FLIGHT.dec()
-
-
-def _known(registry: Registry, name: str) -> str:
-    """Return a model's name for a label, none for one that a client made up."""
-    return name if name in registry.entries() else ""
+        metrics.in_flight(g.model).dec()
 
 
 def _catch(app: Flask) -> None:
-    @app.errorhandler(ApiError)
-    def known(error: ApiError) -> Response:
-        return respond(error_reply(error))
-
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         status = error.code or 500
@@ -162,10 +145,7 @@ def _catch(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def unknown(error: Exception) -> Response:
-        logger.exception("a request failed", extra=fields(method=request.method, path=request.path))
-        return respond(
-            Reply(error_body(f"the server failed: {type(error).__name__}; its log says more"), 500)
-        )
+        return respond(error_reply(error, request.path))
 
 
 def _sentence(error: HTTPException) -> str:

@@ -12,6 +12,7 @@ from inference.schema import Section
 FILE = "serving.json"
 DEFAULT_TOP_K = 3
 DEFAULT_TOLERANCE = 1e-4
+DEFAULT_BATCH_SIZE, DEFAULT_MAX_QUEUE, DEFAULT_TIMEOUT = 32, 128, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,16 @@ class Scores:
 
     output: str | None = None
     softmax: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How requests share a run: rows a run, how many may wait and how long; times in seconds."""
+
+    max_batch_size: int
+    max_delay: float
+    max_queue: int
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class Bundle:
     scores: Scores = Scores()
     top_k: int = DEFAULT_TOP_K
     examples: tuple[Example, ...] = ()
+    batching: Batching | None = None
 
 
 def read_bundle(directory: Path) -> Bundle:
@@ -85,13 +97,14 @@ def read_bundle(directory: Path) -> Bundle:
 
 def parse_bundle(value: object, directory: Path) -> Bundle:
     """Read the value of a `serving.json` whose files are in `directory`; raises Refused."""
-    top = Section(value, FILE, ("labels", "image", "scores", "top_k", "examples"))
+    top = Section(value, FILE, ("labels", "image", "scores", "top_k", "examples", "batching"))
     return Bundle(
         labels=_labels(top, directory),
         image=_image(top.raw("image")) if top.has("image") else None,
         scores=_scores(top.raw("scores")) if top.has("scores") else Scores(),
         top_k=top.count("top_k") or DEFAULT_TOP_K,
         examples=_examples(top, directory),
+        batching=_batching(top.raw("batching")) if top.has("batching") else None,
     )
 
 
@@ -142,6 +155,19 @@ def _image(value: object) -> Image:
 def _scores(value: object) -> Scores:
     section = Section(value, f"{FILE}: scores", ("output", "softmax"))
     return Scores(section.text("output"), section.flag("softmax"))
+
+
+def _batching(value: object) -> Batching:
+    section = Section(value, f"{FILE}: batching", ("max_batch_size", "max_delay", "max_queue", "timeout"))
+    timeout = section.duration("timeout", DEFAULT_TIMEOUT)
+    if not timeout:
+        raise section.wrong("timeout", "a time longer than 0")
+    return Batching(
+        max_batch_size=section.count("max_batch_size") or DEFAULT_BATCH_SIZE,
+        max_delay=section.duration("max_delay", 0.0),
+        max_queue=section.count("max_queue") or DEFAULT_MAX_QUEUE,
+        timeout=timeout,
+    )
 
 
 def _examples(top: Section, directory: Path) -> tuple[Example, ...]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from inference import cpu, golden, units
 from inference.bundle import TensorExample
-from inference.loader import Loaded, load
-from inference.model import MODEL_FILE, Threading
+from inference.execution import Execution
+from inference.gate import Loaded, load
+from inference.model import MODEL_FILE
 from inference.settings import OPTIONS
 from inference.signature import TensorSpec
 
@@ -31,7 +32,7 @@ def check_bundle(directory: Path) -> Report:
     logging.getLogger("inference").setLevel(logging.ERROR)
     budget = cpu.budget(cpu.allowed_cpus(), 1, None, None)
     started = time.perf_counter()
-    loaded = load(directory, Threading(budget.threads, budget.spinning), _max_pixels())
+    loaded = load(directory, Execution(budget.threads, budget.spinning), _max_pixels())
     seconds = time.perf_counter() - started
     return Report(_lines(directory, loaded, seconds), _warnings(loaded))
 

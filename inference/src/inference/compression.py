@@ -6,6 +6,9 @@ Sources: RFC 9110, section 8.4; a deflate body without zlib's frame is read too,
 import gzip
 import zlib
 
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+
 from inference.errors import BadRequest, TooLarge, UnsupportedEncoding
 
 # A smaller answer fits one packet as it is.
@@ -16,7 +19,7 @@ ENCODINGS = ("gzip", "deflate")
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
-def expand(body: bytes, encoding: str | None, limit: int) -> bytes:
+def expand(body: bytes | memoryview, encoding: str | None, limit: int) -> bytes | memoryview:
     """Return a request's body as it was before its encoding, at most `limit` bytes.
 
     Raises UnsupportedEncoding, TooLarge, or BadRequest if it is not so encoded.
@@ -31,12 +34,12 @@ def expand(body: bytes, encoding: str | None, limit: int) -> bytes:
     raise UnsupportedEncoding(f"Content-Encoding is {encoding!r}: send gzip, deflate, or no encoding")
 
 
-def _is_bare(body: bytes) -> bool:
+def _is_bare(body: bytes | memoryview) -> bool:
     """Tell whether zlib's frame is missing: its first two bytes name method 8, and are a multiple of 31."""
     return len(body) < 2 or body[0] & 0x0F != zlib.DEFLATED or int.from_bytes(body[:2], "big") % 31 != 0
 
 
-def _inflate(body: bytes, window: int, name: str, limit: int) -> bytes:
+def _inflate(body: bytes | memoryview, window: int, name: str, limit: int) -> bytes:
     stream = zlib.decompressobj(window)
     try:
         text = stream.decompress(body, limit + 1)
@@ -49,6 +52,11 @@ def _inflate(body: bytes, window: int, name: str, limit: int) -> bytes:
     if stream.unused_data:
         raise BadRequest(f"the body goes on after its {name} has ended; send one stream")
     return text
+
+
+def choose(accepted: str | None) -> str | None:
+    """Return the encoding that an Accept-Encoding asks for; None if it asks for none of ours."""
+    return parse_accept_header(accepted, Accept).best_match(ENCODINGS) if accepted else None
 
 
 def compress(body: bytes, encoding: str) -> bytes:

@@ -1,5 +1,7 @@
 """The gate: a version that does not reproduce its golden examples never takes traffic."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,13 @@ from inference.bundle import Bundle, Example, ImageExample, TensorExample
 from inference.datatypes import BYTES, Datatype
 from inference.errors import BadRequest, Refused
 from inference.model import Model
+from inference.pace import QUICK_NS
 from inference.pipeline import Pipeline
 from inference.signature import VARIABLE, Signature, TensorSpec, names
 from inference.values import Array, parse
+
+# The shortest of so many runs counts: others may have had the CPU.
+QUICK_RUNS = 5
 
 
 def warm_up(model: Model) -> str | None:
@@ -24,6 +30,19 @@ def warm_up(model: Model) -> str | None:
     except BadRequest as error:
         return error.message
     return None
+
+
+def is_quick(model: Model) -> bool:
+    """Tell whether a run on zeros is so short that threads within it cost more than they bring.
+
+    They spin between runs: on a busy machine a small model takes twice the CPU time with them.
+    """
+    inputs, took = zeros(model.signature), []
+    for _ in range(QUICK_RUNS):
+        started = time.perf_counter_ns()
+        model.run(inputs)
+        took.append(time.perf_counter_ns() - started)
+    return min(took) < QUICK_NS
 
 
 def zeros(signature: Signature) -> dict[str, Array]:
@@ -71,7 +90,7 @@ def _run_tensors(example: TensorExample, model: Model) -> None:
     expected = _expected(example, model.signature)
     results = model.run(example_inputs(example, model.signature), list(expected))
     for name, wanted in expected.items():
-        _compare(name, results[name], wanted, example.tolerance)
+        compare(name, results[name], wanted, example.tolerance)
 
 
 def example_inputs(example: TensorExample, signature: Signature) -> dict[str, Array]:
@@ -88,6 +107,13 @@ def _input(spec: TensorSpec, data: Any) -> Array:
             f"input {spec.name!r}: shape is {list(array.shape)}, the model takes {list(spec.shape)}"
         )
     return array
+
+
+def inputs_of(bundle: Bundle, signature: Signature) -> Iterator[dict[str, Array]]:
+    """Yield the inputs of all examples that are tensors; raises Refused if they do not fit the model."""
+    for example in bundle.examples:
+        if isinstance(example, TensorExample):
+            yield example_inputs(example, signature)
 
 
 def _expected(example: TensorExample, signature: Signature) -> dict[str, Array]:
@@ -116,7 +142,8 @@ def _parsed(what: str, data: Any, datatype: Datatype) -> Array:
         raise Refused(f"{what}: {error}") from None
 
 
-def _compare(name: str, given: Array, wanted: Array, tolerance: float) -> None:
+def compare(name: str, given: Array, wanted: Array, tolerance: float) -> None:
+    """Raise Refused if an output is not the wanted one, by a tolerance both absolute and relative."""
     if given.shape != wanted.shape:
         raise Refused(f"output {name!r}: shape is {list(given.shape)}, expected {list(wanted.shape)}")
     same = _same(given, wanted, tolerance)

@@ -1,18 +1,21 @@
 """A listening socket with its I/O loop, in a thread of its own."""
 
+import math
 import resource
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
 from inference.channel import Channel
-from inference.dispatch import Dispatcher
+from inference.dispatch import LoopDispatcher
 from inference.logs import logger
+from inference.observe import Observer
+from inference.poller import Poller
 from inference.signals import leave
 
 if TYPE_CHECKING:
@@ -55,7 +58,12 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
 
     def __init__(
-        self, application: "WSGIApplication", sock: socket.socket, dispatcher: Dispatcher, max_body: int
+        self,
+        application: "WSGIApplication",
+        sock: socket.socket,
+        dispatcher: LoopDispatcher,
+        observer: Observer,
+        max_body: int,
     ) -> None:
         """Be ready to accept; nothing is, until `start`."""
         adjustments = Adjustments(
@@ -63,15 +71,22 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             connection_limit=raise_file_limit(),
             backlog=BACKLOG,
             recv_bytes=1 << 16,
+            # Read on while a request is served, to see that its client goes away.
+            channel_request_lookahead=1,
             asyncore_use_poll=True,
             ident=None,
         )
+        self.observer = observer
         self.draining = False
         self._stopping = False
+        dispatchers: dict[int, Any] = {}
+        self.poller = Poller(dispatchers)
+        # By thread: the connection that it serves.
+        self.served_by = threading.local()
         info = (sock.family, sock.type, sock.proto, sock.getsockname())
         super().__init__(
             application,
-            {},
+            dispatchers,
             True,
             sock,
             dispatcher=dispatcher,
@@ -79,16 +94,32 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             bind_socket=False,
             sockinfo=info,
         )
+        dispatcher.wake, dispatcher.all_busy = self.pull_trigger, self._all_busy
         self._thread = threading.Thread(target=self._run, name=f"io-{self.effective_port}", daemon=True)
+
+    def _all_busy(self) -> bool:
+        return all(channel.requests for channel in self.active_channels.values())
 
     def start(self) -> None:
         """Run the I/O loop in its thread."""
         self._thread.start()
 
-    def readable(self) -> bool:
-        """Once a turn of the loop: do what the loop does itself, then say whether to accept."""
-        self.task_dispatcher.run_inline()
-        return bool(super().readable())
+    def on_loop(self) -> bool:
+        """Tell whether the caller is the I/O loop's thread."""
+        return threading.get_ident() == self._thread.ident
+
+    def pull_trigger(self) -> None:
+        """Wake the I/O loop, unless it is the caller; it looks at the connection that the caller serves."""
+        channel = getattr(self.served_by, "channel", None)
+        if channel is not None:
+            self.poller.touch(channel)
+        if not self.on_loop():
+            super().pull_trigger()
+
+    def del_channel(self, map: Any = None) -> None:
+        """Be no longer waited for."""
+        self.poller.forget(self._fileno)
+        super().del_channel(map)
 
     def drain(self, timeout: float) -> int:
         """Stop accepting, finish what is in flight, end the loop; return how many requests were cut."""
@@ -115,11 +146,15 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             for channel in list(self.active_channels.values()):
                 if channel.idle():
                     channel.will_close = True
+            self.poller.sweep()
             self._turn()
-            self.task_dispatcher.run_inline()
 
     def _turn(self) -> None:
-        wasyncore.loop(timeout=1, use_poll=True, map=self._map, count=1)
+        """Serve what was read, then read what comes: what is answered can be sent in the same turn."""
+        sleep = self.task_dispatcher.turn()
+        self.poller.touch(self)
+        # Rounded up: poll counts milliseconds, and must not be asked again and again within one.
+        self.poller.turn(math.ceil(sleep * 1000) / 1000)
 
     def _accept_what_waits(self) -> None:
         """Take the connections that the system has accepted for us: closing the socket would reset them."""

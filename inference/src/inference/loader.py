@@ -1,51 +1,19 @@
-"""Keeps the registry equal to the volume: loads, checks, switches and lets go, in one background thread."""
+"""Keeps the registry equal to the volume: a thread that switches to what its links point at."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from inference import golden, memory
-from inference.bundle import Bundle, read_bundle
+from inference import memory
 from inference.errors import BadRequest, NotFound, Refused
 from inference.logs import fields, logger
-from inference.metrics import LOAD_SECONDS, REFUSED, SWAPS
-from inference.model import MODEL_FILE, Model, Threading
-from inference.pipeline import Pipeline, build
-from inference.registry import Entry, Refusal, Registry, Served, why_not
+from inference.metrics import REFUSED
+from inference.registry import Entry, Refusal, Registry, why_not
 from inference.settings import NAME
-from inference.volume import Target, digest, model_names, read_target
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A bundle that passed the gate."""
-
-    bundle: Bundle
-    model: Model
-    pipeline: Pipeline | None
-
-
-def load(
-    directory: Path, threading: Threading, max_pixels: int, released: Callable[[], None] = lambda: None
-) -> Loaded:
-    """Load a bundle, warm it up and run its golden examples; raises Refused.
-
-    `released` is called, by any thread, once the memory of the model is free again.
-    """
-    if not directory.is_dir():
-        raise Refused(f"there is no directory {directory.name}; publish the version again")
-    bundle = read_bundle(directory)
-    model = Model(directory / MODEL_FILE, threading, released)
-    pipeline = build(bundle, model.signature)
-    trouble = golden.warm_up(model)
-    if trouble and not bundle.examples:
-        logger.warning("the warm-up on zeros fails: give examples", extra=fields(reason=trouble))
-    golden.run_examples(bundle, model, pipeline, max_pixels)
-    return Loaded(bundle, model, pipeline)
+from inference.switch import Means, Switch
+from inference.volume import Target, model_names, read_target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,18 +25,38 @@ class Command:
     done: Future[None] = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The optimised copy of a version is there."""
+
+    name: str
+    target: Target
+
+
+Wake = str | Command | Made
+
+
 @dataclass(slots=True)
 class Loader:
     """Follows the links of a volume. `run` is the thread; `wake` tells it to look now."""
 
     volume: Path
     registry: Registry
-    threading: Threading
-    max_pixels: int
+    means: Means
     before_scan: Callable[[], None] = lambda: None
     _seen: dict[str, Target | None] = field(default_factory=dict)
     # A SimpleQueue may be put to from a finalizer, at any point of any thread; an Event's lock may not.
-    _wakes: SimpleQueue[str | Command] = field(default_factory=SimpleQueue)
+    _wakes: SimpleQueue[Wake] = field(default_factory=SimpleQueue)
+    _switch: Switch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the switch, which wakes this thread for what it has to do later."""
+        self._switch = Switch(
+            self.registry,
+            self.means,
+            released=lambda: self.wake("released"),
+            made=lambda name, target: self._wakes.put(Made(name, target)),
+        )
 
     def wake(self, why: str = "look") -> None:
         """Make the thread look at the volume now."""
@@ -76,18 +64,24 @@ class Loader:
 
     def run(self, poll: float) -> None:
         """Look at the volume, then again at each wake and every `poll` seconds, until `stop`."""
-        why: list[str | Command] = ["look"]
+        why: list[Wake] = ["look"]
         while "stop" not in why:
             if "released" in why:
                 memory.trim()
-            for command in why:
-                if isinstance(command, Command):
-                    self._obey(command)
+            for item in why:
+                if isinstance(item, Command):
+                    self._obey(item)
             self._scan_safely()
+            # A later version comes first: it makes the copy of this one useless.
+            for item in why:
+                if isinstance(item, Made):
+                    self._switch.use_copy(item.name, item.target)
             why = self._wait(poll)
 
     def stop(self) -> None:
         """End `run` once it has finished what it does."""
+        if self.means.copies:
+            self.means.copies.stop()
         self.wake("stop")
 
     def control(self, name: str, *, load: bool) -> None:
@@ -99,11 +93,8 @@ class Loader:
         self._wakes.put(command)
         command.done.result()
 
-    def _released(self) -> None:
-        self.wake("released")
-
-    def _wait(self, poll: float) -> list[str | Command]:
-        why: list[str | Command] = []
+    def _wait(self, poll: float) -> list[Wake]:
+        why: list[Wake] = []
         try:
             why.append(self._wakes.get(timeout=poll))
             while True:
@@ -135,6 +126,7 @@ class Loader:
     def _unload(self, name: str) -> None:
         self.registry.entry(name)
         self.registry.put(name, served=None, refusal=None, unloaded=True)
+        self._switch.forget(name)
         logger.info("unloaded on request", extra=fields(model=name))
 
     def _scan_safely(self) -> None:
@@ -156,6 +148,9 @@ class Loader:
         if target is None and name not in self.registry.expected and not (self.volume / name).is_dir():
             self.registry.remove(name)
             self._seen.pop(name, None)
+            self._switch.forget(name)
+            if self.means.copies:
+                self.means.copies.forget(name)
             logger.info("the model is gone from the volume", extra=fields(model=name))
         elif target != self._seen.get(name) and not self.registry.entries().get(name, Entry()).unloaded:
             self._seen[name] = target
@@ -165,32 +160,19 @@ class Loader:
         if target is None:
             logger.warning("the link is gone; what serves goes on", extra=fields(model=name))
             return
-        served = self.registry.entries().get(name, Entry()).served
-        if served and served.version == target.version:
+        if self._serves(name) == target.version:
             logger.info("the link is back at what serves", extra=fields(model=name, version=target.version))
             return
         self.registry.put(name, loading=target.version)
         try:
-            self._switch(name, target)
+            self._switch.to(name, target)
         except Refused as refused:
             self._refuse(name, target.version, str(refused))
-        except Exception as error:
-            logger.exception("loading failed", extra=fields(model=name, version=target.version))
-            self._refuse(name, target.version, f"{type(error).__name__}: {error}")
 
-    def _switch(self, name: str, target: Target) -> None:
-        started = time.perf_counter()
-        loaded = load(target.directory, self.threading, self.max_pixels, self._released)
-        took = time.perf_counter() - started
-        served = Served(
-            name, target.version, digest(target.directory), datetime.now(UTC),
-            loaded.bundle, loaded.model, loaded.pipeline,
-        )  # fmt: skip
-        self.registry.put(name, served=served, refusal=None, loading=None)
-        SWAPS.labels(name).inc()
-        LOAD_SECONDS.labels(name).observe(took)
-        told = fields(model=name, version=served.version, digest=served.digest, seconds=round(took, 3))
-        logger.info("serving", extra=told)
+    def _serves(self, name: str) -> str | None:
+        """Return the version that serves. Nobody here keeps its model: it may have to leave memory."""
+        served = self.registry.entries().get(name, Entry()).served
+        return served.version if served else None
 
     def _refuse(self, name: str, version: str, reason: str) -> None:
         self.registry.put(name, refusal=Refusal(version, reason), loading=None)

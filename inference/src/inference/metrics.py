@@ -1,22 +1,14 @@
-"""Prometheus metrics. Labels are bounded: names of models that serve, of our routes, statuses."""
+"""Prometheus metrics.
+
+Labels are bounded: names of models that serve and their versions, of our routes, statuses. What a version
+counted goes when it has been replaced twice; with several workers, whose files cannot forget, it stays.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
+from functools import cache
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import REGISTRY, Collector
-
-from inference.cpu import Budget
-from inference.registry import Registry
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 PREFIX = "modelsidecar_inference"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -24,9 +16,12 @@ MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_STAGES = (0.0001, 0.00025, *_LATENCIES)
 
 REQUESTS = Counter(
-    f"{PREFIX}_requests", "Requests answered, by the model that served", ("model", "route", "status")
+    f"{PREFIX}_requests",
+    "Requests answered, by the model and version that served",
+    ("model", "version", "route", "status"),
 )
 DURATION = Histogram(
     f"{PREFIX}_request_duration_seconds",
@@ -34,8 +29,20 @@ DURATION = Histogram(
     ("model", "route"),
     buckets=_LATENCIES,
 )
+STAGE = Histogram(
+    f"{PREFIX}_stage_seconds",
+    "Time that a request that ran a model spent in the stages queue, pre, infer and post",
+    ("model", "version", "stage"),
+    buckets=_STAGES,
+)
+BATCH = Histogram(
+    f"{PREFIX}_batch_size",
+    "Inferences that one run of the model made, of one request or of several",
+    ("model", "version"),
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+)
 REJECTED = Counter(f"{PREFIX}_rejected", "Requests turned away with 503 since the queue was full")
-IN_FLIGHT = Gauge(f"{PREFIX}_in_flight", "Requests being served", multiprocess_mode="livesum")
+IN_FLIGHT = Gauge(f"{PREFIX}_in_flight", "Requests being served", ("model",), multiprocess_mode="livesum")
 QUEUED = Gauge(f"{PREFIX}_queue_length", "Requests that wait", multiprocess_mode="livesum")
 SWAPS = Counter(f"{PREFIX}_swaps", "Versions that were taken into service", ("model",))
 REFUSED = Counter(f"{PREFIX}_refused", "Versions that were refused", ("model",))
@@ -45,41 +52,36 @@ LOAD_SECONDS = Histogram(
 )  # fmt: skip
 
 
-class State(Collector):
-    """What this process serves now, read at each scrape: a replaced version leaves no series behind."""
-
-    def __init__(self, registry: Registry, budget: Budget) -> None:
-        """Read from these; nothing is kept."""
-        self._registry = registry
-        self._budget = budget
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the gauges."""
-        info = GaugeMetricFamily(
-            f"{PREFIX}_model_info", "1 for each version that serves", labels=("model", "version", "digest")
-        )
-        loaded = GaugeMetricFamily(
-            f"{PREFIX}_model_loaded_timestamp_seconds", "When it was taken into service", labels=("model",)
-        )
-        for served in self._registry.served():
-            info.add_metric((served.name, served.version, served.digest or ""), 1)
-            loaded.add_metric((served.name,), served.since.timestamp())
-        yield info
-        yield loaded
-        yield GaugeMetricFamily(
-            f"{PREFIX}_ready", "1 if this process should get traffic", self._registry.ready()
-        )
-        yield GaugeMetricFamily(f"{PREFIX}_threads", "onnxruntime's threads a run", self._budget.threads)
-        yield GaugeMetricFamily(f"{PREFIX}_concurrency", "Requests served at once", self._budget.concurrency)
-        yield GaugeMetricFamily(f"{PREFIX}_cpus", "CPUs this process may use", self._budget.cpus)
+# The look-up of a child costs more than to count.
+in_flight = cache(IN_FLIGHT.labels)
+_duration = cache(DURATION.labels)
+_requests = cache(REQUESTS.labels)
+_stage = cache(STAGE.labels)
+_batch = cache(BATCH.labels)
 
 
-def render(state: State) -> bytes:
-    """Write all metrics; with several workers, the sum of them and the state of the one asked."""
-    registry = REGISTRY
+def answered(model: str, version: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer, and how long it took."""
+    _requests(model, version, route, status).inc()
+    _duration(model, route).observe(seconds)
+
+
+def spent(model: str, version: str, stages: Mapping[str, int]) -> None:
+    """Count what a request spent in each stage, in nanoseconds."""
+    for stage, ns in stages.items():
+        _stage(model, version, stage).observe(ns / 1e9)
+
+
+def ran(model: str, version: str, batch_size: int, times: int = 1) -> None:
+    """Count runs of a model that made so many inferences each."""
+    for _ in range(times):
+        _batch(model, version).observe(batch_size)
+
+
+def forget(model: str, version: str) -> None:
+    """Drop what a version counted."""
     if MULTIPROCESS in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    own = CollectorRegistry()
-    own.register(state)
-    return generate_latest(registry) + generate_latest(own)
+        return
+    for metric, child in ((REQUESTS, _requests), (STAGE, _stage), (BATCH, _batch)):
+        metric.remove_by_labels({"model": model, "version": version})
+        child.cache_clear()

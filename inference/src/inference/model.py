@@ -1,9 +1,9 @@
 """A model in onnxruntime."""
 
+import copy
 import ctypes
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import onnxruntime
 
 from inference.datatypes import BF16, BY_ONNX
 from inference.errors import BadRequest, Refused
+from inference.execution import PROVIDERS, Execution
 from inference.signature import VARIABLE, Signature, TensorSpec
 from inference.values import Array
 
@@ -19,14 +20,13 @@ from inference.values import Array
 onnxruntime.set_default_logger_severity(4)
 
 MODEL_FILE = "model.onnx"
-
-
-@dataclass(frozen=True, slots=True)
-class Threading:
-    """How onnxruntime uses CPUs: threads within one run, and whether idle ones spin."""
-
-    threads: int
-    spinning: bool
+# Changes onnxruntime's options before a model is loaded.
+Adjust = Callable[[onnxruntime.SessionOptions], None]
+# A run with inputs of that many bytes gives back what it took beyond the usual. For a smaller one, that would
+# be a noticeable part of its time.
+_LARGE_INPUTS = 1 << 16
+_GIVE_BACK = onnxruntime.RunOptions()
+_GIVE_BACK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class Model:
@@ -34,17 +34,22 @@ class Model:
 
     _session: Any = None
 
-    def __init__(self, path: Path, threading: Threading, released: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: Path, execution: Execution, adjust: Adjust | None = None) -> None:
         """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused."""
-        self._released = released
+        # Called, by any thread, once the memory of the model is free again.
+        self.released: Callable[[], None] = lambda: None
         if not path.is_file():
             raise Refused(f"the bundle has no {MODEL_FILE}; add it")
         try:
-            self._session = onnxruntime.InferenceSession(
-                path, _options(threading), providers=["CPUExecutionProvider"]
-            )
+            options = _options(execution)
+            if adjust:
+                adjust(options)
+            self._session = onnxruntime.InferenceSession(path, options, providers=execution.providers())
         except Exception as error:  # onnxruntime's exceptions have no common class but this
             raise Refused(f"{MODEL_FILE}: onnxruntime cannot load it: {_sentence(error, path)}") from None
+        wanted = PROVIDERS[execution.provider]
+        if wanted not in self._session.get_providers():
+            raise Refused(f"{wanted} does not start here: onnxruntime fell back to the CPU; check the device")
         self.signature = Signature(
             tuple(_spec(node, "input") for node in self._session.get_inputs()),
             tuple(_spec(node, "output") for node in self._session.get_outputs()),
@@ -55,33 +60,44 @@ class Model:
     def __del__(self) -> None:
         """Free the session, and only then tell that its memory is free."""
         self._session = None
-        self._released()
+        self.released()
 
-    def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Array]:
+    def hollow(self) -> "Model":
+        """Return a model of the same signature that holds no memory and cannot run."""
+        hollow = copy.copy(self)
+        hollow._session, hollow.released = None, lambda: None
+        return hollow
+
+    def run(
+        self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None, options: Any = None
+    ) -> dict[str, Array]:
         """Run the model on arrays that fit its signature; `outputs` None is all of them.
 
-        Raises BadRequest if the model fails on them: what fits the signature can still be out of range.
+        `options` are onnxruntime's RunOptions, by which another thread can end the run. Raises BadRequest if
+        the model fails on the arrays: what fits the signature can still be out of range.
         """
         wanted = list(outputs or (spec.name for spec in self.signature.outputs))
         try:
-            results = self._run(wanted, inputs)
+            results = self._run(wanted, inputs, options)
         except Exception as error:  # as above
             raise BadRequest(f"the model fails on these inputs: {_sentence(error)}") from None
         return dict(zip(wanted, results, strict=True))
 
-    def _run(self, outputs: list[str], inputs: Mapping[str, Array]) -> list[Array]:
+    def _run(self, outputs: list[str], inputs: Mapping[str, Array], options: Any) -> list[Array]:
         if not self._has_bf16:
-            return list(self._session.run(outputs, dict(inputs)))
+            if options is None and sum(array.nbytes for array in inputs.values()) >= _LARGE_INPUTS:
+                options = _GIVE_BACK
+            return list(self._session.run(outputs, inputs, options))
         words = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
         values = {name: _to_ort(array) for name, array in words.items()}
-        return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values)]
+        return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values, options)]
 
 
-def _options(threading: Threading) -> onnxruntime.SessionOptions:
+def _options(execution: Execution) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threading.threads
+    options.intra_op_num_threads = execution.threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threading.spinning else "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if execution.spinning else "0")
     return options
 
 

@@ -1,9 +1,11 @@
 """Which version of each model serves, and which was refused.
 
-Readers take no lock: they read one reference to an immutable table, and the loader replaces it.
+Readers take no lock: they read one reference to an immutable table, and the loader replaces it. Only who
+wants to run a model that is being replaced waits.
 """
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -11,6 +13,7 @@ from types import MappingProxyType
 from inference.bundle import Bundle
 from inference.errors import BadRequest, NotFound, Unavailable
 from inference.model import Model
+from inference.pace import Pace
 from inference.pipeline import Pipeline
 from inference.stats import Stats
 
@@ -26,7 +29,10 @@ class Served:
     bundle: Bundle
     model: Model
     pipeline: Pipeline | None
+    # The most rows that one run may have of several requests; 1: it runs each alone.
+    most_rows: int = 1
     stats: Stats = field(default_factory=Stats)
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +45,35 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """All that is known of one model."""
+    """All that is known of one model.
+
+    `replacing`: what serves has left the memory to make room for its successor. It can be described, not run:
+    a request for it waits in `Registry.to_run`, so the I/O loop must not serve it.
+    """
 
     served: Served | None = None
     refusal: Refusal | None = None
     loading: str | None = None
     unloaded: bool = False
+    replacing: bool = False
 
 
 @dataclass(slots=True)
 class Registry:
     """The models of this process. `expected` are those it must serve; empty: whatever is on the volume.
 
-    One thread writes (the loader), any may read.
+    One thread writes (the loader), any may read. `patience` is how many seconds a request waits for a model
+    that is being replaced.
     """
 
     expected: tuple[str, ...] = ()
+    patience: float = 30.0
     draining: bool = False
     scanned: bool = False
+    # Called after each change, by the thread that made it.
+    changed: Callable[["Registry"], None] = lambda _: None
     _entries: MappingProxyType[str, Entry] = field(init=False)
+    _condition: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
         """Know the expected models before their directories are there."""
@@ -74,11 +90,18 @@ class Registry:
     def put(self, name: str, **changes: object) -> None:
         """Change what is known of a model, in one step."""
         entry = replace(self._entries.get(name, Entry()), **changes)  # type: ignore[arg-type]
-        self._entries = MappingProxyType({**self._entries, name: entry})
+        with self._condition:
+            self._entries = MappingProxyType({**self._entries, name: entry})
+            self._condition.notify_all()
+        self.changed(self)
 
     def remove(self, name: str) -> None:
         """Forget a model."""
-        self._entries = MappingProxyType({key: entry for key, entry in self._entries.items() if key != name})
+        with self._condition:
+            rest = {key: entry for key, entry in self._entries.items() if key != name}
+            self._entries = MappingProxyType(rest)
+            self._condition.notify_all()
+        self.changed(self)
 
     def ready(self) -> bool:
         """Tell whether this process should get traffic."""
@@ -113,32 +136,78 @@ class Registry:
         return entry
 
     def get(self, name: str) -> Served:
-        """Return what serves a model; raises NotFound if it is unknown, Unavailable if it is not loaded."""
-        entry = self.entry(name)
-        if entry.served is None:
-            raise Unavailable(f"model {why_not(name, entry)}")
-        return entry.served
+        """Return what serves a model, to describe it; never waits.
+
+        Raises NotFound if it is unknown, Unavailable if it is not loaded.
+        """
+        return _serving(name, self.entry(name))
 
     def get_version(self, name: str, version: str) -> Served:
         """Return what serves a model if it is that version; raises NotFound that names what serves."""
-        served = self.get(name)
-        if served.version != version:
-            raise NotFound(f"model {name!r}: version {version!r} is not served; {served.version!r} is")
-        return served
+        return _of_version(self.get(name), version)
 
-    def default(self, name: str | None = None) -> Served:
-        """Return the model of that name, or the only one, or the first of `expected`."""
+    def label(self, name: str | None) -> str:
+        """Return a model's name for a label of metrics, none for one that a client made up."""
+        return name if name and name in self._entries else ""
+
+    def at_hand(self, name: str | None, version: str | None = None) -> Served | None:
+        """Return what serves a model, the default one if none is named; None where `get` raises or waits."""
+        names = self.expected[:1] or tuple(self._entries)
+        key = name or (names[0] if len(names) == 1 else "")
+        entry = self._entries.get(key, Entry())
+        served = None if entry.replacing else entry.served
+        return served if served and version in (None, served.version) else None
+
+    def to_run(self, name: str, version: str | None = None) -> Served:
+        """Return what serves a model, to run it; waits while it is replaced, so not for the I/O loop.
+
+        Raises as `get` and `get_version` do, and Unavailable if the wait is longer than `patience`.
+        """
+        # One look at the entry decides: its model can be gone at the next.
+        entry = self.entry(name)
+        if entry.replacing:
+            entry = self._wait_replaced(name)
+        served = _serving(name, entry)
+        return served if version is None else _of_version(served, version)
+
+    def _wait_replaced(self, name: str) -> Entry:
+        with self._condition:
+            if self._condition.wait_for(lambda: not self.entry(name).replacing, self.patience):
+                return self.entry(name)
+            raise Unavailable(
+                f"model {name!r}: version {self.entry(name).loading!r} is still loading, and memory has no "
+                "room for the one before it meanwhile; try again"
+            )
+
+    def default_name(self, name: str | None = None) -> str:
+        """Return that name, or the name of the only model, or the first of `expected`."""
         if name:
-            return self.get(name)
+            return name
         if self.expected:
-            return self.get(self.expected[0])
+            return self.expected[0]
         if len(self._entries) > 1:
             raise BadRequest(
                 f"several models serve here: choose one by ?model=NAME, of {', '.join(self._entries)}"
             )
         for only in self._entries:
-            return self.get(only)
+            return only
         raise Unavailable("no model is loaded yet: the volume has none")
+
+    def default(self, name: str | None = None) -> Served:
+        """Return the model of that name, or the only one, or the first of `expected`."""
+        return self.get(self.default_name(name))
+
+
+def _serving(name: str, entry: Entry) -> Served:
+    if entry.served is None:
+        raise Unavailable(f"model {why_not(name, entry)}")
+    return entry.served
+
+
+def _of_version(served: Served, version: str) -> Served:
+    if served.version != version:
+        raise NotFound(f"model {served.name!r}: version {version!r} is not served; {served.version!r} is")
+    return served
 
 
 def why_not(name: str, entry: Entry) -> str:

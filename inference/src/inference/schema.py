@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from inference import units
 from inference.errors import Refused
 
 
@@ -64,6 +65,16 @@ class Section:
         if type(value) not in (int, float) or (least is not None and value < least):
             raise self.wrong(key, "a number" if least is None else f"a number of at least {least:g}")
         return float(value)
+
+    def duration(self, key: str, default: float) -> float:
+        """Read a time with its unit, such as `2ms`; returns seconds."""
+        value = self.raw(key)
+        if value is None:
+            return default
+        try:
+            return units.duration(value)
+        except (TypeError, ValueError, AttributeError):
+            raise self.wrong(key, 'a time such as "2ms" or "1s"') from None
 
     def numbers(self, key: str) -> tuple[float, ...] | None:
         """Read a list of numbers with at least one."""

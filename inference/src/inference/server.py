@@ -1,25 +1,34 @@
 """One server process: two ports, the loader beside them, and an orderly end."""
 
+import os
 import socket
 import threading
 import time
 from dataclasses import dataclass
 
-from inference import cpu
+import onnxruntime
+
+from inference import cgroup, cpu, memory
 from inference.app import create_app
-from inference.dispatch import Dispatcher
+from inference.cgroup import Place
+from inference.copies import Copies
+from inference.direct import Direct
+from inference.dispatch import Dispatcher, LoopDispatcher
+from inference.execution import Execution, find_libraries, stalls_while_loading
+from inference.exposition import State, tell_others
 from inference.listener import Listener
 from inference.loader import Loader
 from inference.logs import fields, logger
-from inference.metrics import State
-from inference.model import Threading
+from inference.observe import Observer, sinks
 from inference.registry import Registry
 from inference.routes.admin import make_admin
 from inference.settings import Settings
 from inference.signals import Stop
+from inference.switch import Means
 from inference.watch import Watch
 
 ADMIN_MAX_BODY = 1 << 16
+_CURE = fields(cure="give probes more time than a load takes, or several --workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +44,14 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
 
     `only_when_ready`: accept nothing before models are loaded, since other workers can.
     """
+    limit = cgroup.memory(Place())
+    # Before there are threads.
+    one_arena = limit is not None and memory.one_arena()
     budget = cpu.budget(cpu.allowed_cpus(), settings.workers, settings.threads, settings.concurrency)
-    registry = Registry(settings.model)
-    how = Threading(budget.threads, budget.spinning)
-    loader = Loader(settings.volume, registry, how, settings.max_pixels)
-    public, admin = _listeners(settings, sockets, loader, budget)
+    registry = Registry(settings.model, settings.swap_wait, changed=tell_others)
+    loader = Loader(settings.volume, registry, _means(settings, budget))
+    observer = Observer(*sinks(settings.access_log, os.environ))
+    public, admin = _listeners(settings, sockets, loader, budget, observer)
     watch = _follow(settings, loader)
     while only_when_ready and not registry.ready() and not stop.event.wait(0.1):
         pass
@@ -52,27 +64,46 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
         threads=budget.threads,
         spinning=budget.spinning,
         concurrency=budget.concurrency,
+        provider=settings.provider,
+        onnxruntime=onnxruntime.__version__,
+        memory_limit=limit.limit if limit else None,
+        malloc_arenas=1 if one_arena else "default",
     )
     logger.info("listening", extra=ports)
+    if stalls_while_loading():
+        logger.warning("this onnxruntime lets nothing else run while it loads a model", extra=_CURE)
     stop.event.wait()
     _end(settings, registry, public)
     watch.stop()
     loader.stop()
     admin.drain(1)
+    observer.close()
     return 0
 
 
+def _means(settings: Settings, budget: cpu.Budget) -> Means:
+    find_libraries(settings.provider)
+    return Means(
+        Execution(budget.threads, budget.spinning, settings.provider),
+        settings.max_pixels,
+        settings.workers,
+        Copies(settings.cache, settings.cache_size) if settings.cache else None,
+        lambda: cgroup.memory(Place()),
+    )
+
+
 def _listeners(
-    settings: Settings, sockets: Sockets, loader: Loader, budget: cpu.Budget
+    settings: Settings, sockets: Sockets, loader: Loader, budget: cpu.Budget, observer: Observer
 ) -> tuple[Listener, Listener]:
     registry = loader.registry
     control = loader.control if settings.repository_control else None
-    app = create_app(registry, settings.max_pixels, settings.max_body, control)
-    work = Dispatcher(budget.concurrency, settings.queue)
-    admin = make_admin(registry, State(registry, budget))
+    app = create_app(registry, observer, settings.max_pixels, settings.max_body, control)
+    direct = Direct(registry, observer, settings.max_pixels, settings.max_body)
+    work = Dispatcher(budget.concurrency, settings.queue, direct)
+    admin = make_admin(registry, State(registry, budget), settings.triton_metrics)
     return (
-        Listener(app, sockets.public, work, settings.max_body),
-        Listener(admin, sockets.admin, Dispatcher(0, 0), ADMIN_MAX_BODY),
+        Listener(app, sockets.public, work, observer, settings.max_body),
+        Listener(admin, sockets.admin, LoopDispatcher(), Observer(), ADMIN_MAX_BODY),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from inference import units
 from inference.errors import SettingsError
+from inference.execution import provider
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -25,19 +26,25 @@ class Settings:
     workers: int
     threads: int | None
     concurrency: int | None
+    provider: str
+    cache: Path | None
+    cache_size: int
     queue: int
     max_body: int
     max_pixels: int
     repository_control: bool
     poll: float
+    swap_wait: float
     drain_wait: float
     drain_timeout: float
+    access_log: bool
+    triton_metrics: bool
     log_format: str
     log_level: str
 
     def public(self) -> dict[str, Any]:
         """Return what the first log line tells. There is no secret among these settings."""
-        return asdict(self) | {"volume": str(self.volume), "model": list(self.model)}
+        return asdict(self) | {"volume": str(self.volume), "cache": self.cache, "model": list(self.model)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,18 @@ def directory(text: str) -> Path:
     return path.absolute()
 
 
+def scratch(text: str) -> Path | None:
+    """Read the path of a directory that may be written to; none is none."""
+    if not text:
+        return None
+    path = Path(text)
+    if not path.is_dir():
+        raise ValueError("no such directory; create it, or leave the flag out")
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ValueError("may not be written to; give this user write access, or leave the flag out")
+    return path.absolute()
+
+
 def model_name(text: str) -> str:
     """Read the name of a model."""
     if not NAME.fullmatch(text):
@@ -89,6 +108,13 @@ OPTIONS = (
     Option("--workers", "1", units.count, "Server processes that share the ports."),
     Option("--threads", "auto", units.auto_count, "onnxruntime's threads a run; auto is CPUs / workers."),
     Option("--concurrency", "auto", units.auto_count, "Requests served at once, for each worker."),
+    Option(
+        "--provider", "cpu", provider, "What runs models: cpu, cuda or openvino; docs/memory.md says more."
+    ),
+    Option(
+        "--cache", "", scratch, "Scratch directory for optimised copies of models; none are made without it."
+    ),
+    Option("--cache-size", "10GiB", units.size, "The most that these may take; one is twice its model."),
     Option("--queue", "64", units.count, "Requests that may wait, for each worker; beyond it 503."),
     Option("--max-body", "64MiB", units.size, "Largest request body."),
     Option("--max-pixels", "50MP", units.pixels, "Largest picture that is decoded, width x height."),
@@ -96,8 +122,16 @@ OPTIONS = (
         "--repository-control", "off", units.switch, "on: clients may load and unload models; needs 1 worker."
     ),
     Option("--poll", "5s", units.interval, "How often the links are read when no event tells of a change."),
+    Option(
+        "--swap-wait",
+        "30s",
+        units.duration,
+        "How long a request waits where memory has no room for two versions of its model; then 503.",
+    ),
     Option("--drain-wait", "3s", units.duration, "After SIGTERM: time to be seen as not ready."),
     Option("--drain-timeout", "20s", units.duration, "After that: time to finish what is in flight."),
+    Option("--access-log", "off", units.switch, "on: log a line for each request on --port."),
+    Option("--triton-metrics", "off", units.switch, "on: metrics under the names that Triton has, too."),
     Option(
         "--log-format", "auto", units.one_of("auto", "json", "text"), "auto is text on a terminal, else JSON."
     ),
@@ -147,6 +181,8 @@ def _conflicts(values: Mapping[str, Any]) -> list[str]:
         problems.append(f"--port and --admin-port are both {values['port']}: give two different ports")
     if values["repository_control"] and values["workers"] > 1:
         problems.append("--repository-control on: reaches one worker only; give --workers 1, or leave it off")
+    if values["cache"] and values["provider"] != "cpu":
+        problems.append("--cache: copies are optimised for --provider cpu only; leave one of the two out")
     names = values["model"]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"--model {name!r}: given twice; name each model once")

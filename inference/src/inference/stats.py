@@ -7,7 +7,7 @@ of this process, from the moment that it took the version into service.
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -26,9 +26,9 @@ class Total:
     count: int = 0
     ns: int = 0
 
-    def add(self, ns: int) -> None:
-        """Count once more."""
-        self.count += 1
+    def add(self, ns: int, times: int = 1) -> None:
+        """Count once more, or `times` more, which took `ns` in all."""
+        self.count += times
         self.ns += ns
 
     def describe(self) -> dict[str, int]:
@@ -40,17 +40,32 @@ class Total:
 class Timing:
     """The laps of one request, in nanoseconds, and how much work it was."""
 
-    queue: int
-    at: int
+    queue: int = 0
+    started: int = field(default_factory=time.perf_counter_ns)
     laps: dict[str, int] = field(default_factory=dict)
     batch_size: int = 1
     executions: int = 1
+    failed: bool = False
+    took: int = 0
 
     def lap(self, name: str) -> None:
-        """Say that a part of the work is done."""
+        """Say that a part of the work is done: it began when the one before ended."""
         now = time.perf_counter_ns()
-        self.laps[name] = now - self.at
-        self.at = now
+        self.laps[name] = now - self.started - sum(self.laps.values())
+
+    def end(self, *, failed: bool = False) -> None:
+        """Say that the request is answered."""
+        self.failed = failed
+        self.took = self.queue + time.perf_counter_ns() - self.started
+
+
+@dataclass(slots=True)
+class Executed:
+    """One run of the model, or `times` like it: its inferences, and the nanoseconds of the laps in all."""
+
+    batch_size: int
+    laps: dict[str, int]
+    times: int = 1
 
 
 class Stats:
@@ -69,31 +84,45 @@ class Stats:
 
         An ApiError that passes is told the version that it is about.
         """
-        started = time.perf_counter_ns()
-        timing = Timing(queue, started)
+        timing = Timing(queue)
         try:
             yield timing
         except BaseException as error:
             if isinstance(error, ApiError):
                 error.version = version
-            with self._lock:
-                self._totals["fail"].add(queue + time.perf_counter_ns() - started)
+            timing.end(failed=True)
+            self.add([timing], [])
             raise
-        self._add(timing, queue + time.perf_counter_ns() - started)
+        timing.end()
+        execution = Executed(timing.batch_size // timing.executions, timing.laps, timing.executions)
+        self.add([timing], [execution])
 
-    def _add(self, timing: Timing, ns: int) -> None:
-        size = timing.batch_size
+    def add(self, requests: Iterable[Timing], executions: Iterable[Executed]) -> None:
+        """Count requests that ended, and the runs of the model that they needed, and may have shared."""
         with self._lock:
-            self._last = time.time_ns() // 1_000_000
-            self._inferences += size
-            self._executions += timing.executions
-            self._totals["success"].add(ns)
-            self._totals["queue"].add(timing.queue)
-            listed = size in self._batches or len(self._batches) < MAX_BATCH_SIZES
-            for lap, lasted in timing.laps.items():
-                self._totals[lap].add(lasted)
-                if listed:
-                    self._batches[size][lap].add(lasted)
+            for request in requests:
+                self._add_request(request)
+            for execution in executions:
+                self._add_execution(execution)
+
+    def _add_request(self, request: Timing) -> None:
+        if request.failed:
+            self._totals["fail"].add(request.took)
+            return
+        self._last = time.time_ns() // 1_000_000
+        self._inferences += request.batch_size
+        self._totals["success"].add(request.took)
+        self._totals["queue"].add(request.queue)
+        for lap, lasted in request.laps.items():
+            self._totals[lap].add(lasted)
+
+    def _add_execution(self, execution: Executed) -> None:
+        size = execution.batch_size
+        self._executions += execution.times
+        if size not in self._batches and len(self._batches) >= MAX_BATCH_SIZES:
+            return
+        for lap, lasted in execution.laps.items():
+            self._batches[size][lap].add(lasted, execution.times)
 
     def describe(self, name: str, version: str) -> dict[str, object]:
         """Return one entry of the extension's `model_stats`."""

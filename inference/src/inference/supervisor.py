@@ -12,10 +12,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from inference import board
 from inference.logs import fields, logger
 from inference.metrics import MULTIPROCESS
 from inference.server import Sockets
@@ -79,6 +81,7 @@ class Supervisor:
             return
         if worker.due is None:
             mark_process_dead(worker.process.pid, metrics)  # type: ignore[no-untyped-call]
+            board.forget(Path(metrics), worker.process.pid)
             sound = now - worker.started > SOUND_SECONDS
             worker.pause = 0.0 if sound else min(LONGEST_PAUSE, max(FIRST_PAUSE, worker.pause * 2))
             worker.due = now + worker.pause

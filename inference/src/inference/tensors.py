@@ -37,7 +37,7 @@ class InferRequest:
     outputs: tuple[Output, ...]
 
 
-def decode(body: bytes, signature: Signature, header: str | None = None) -> InferRequest:
+def decode(body: bytes | memoryview, signature: Signature, header: str | None = None) -> InferRequest:
     """Read a request's body for a model of that signature; raises BadRequest.
 
     `header` is the value of Inference-Header-Content-Length, None if the whole body is JSON.
@@ -56,7 +56,7 @@ def decode(body: bytes, signature: Signature, header: str | None = None) -> Infe
     return decoded
 
 
-def _without_json(body: bytes, signature: Signature) -> InferRequest:
+def _without_json(body: bytes | memoryview, signature: Signature) -> InferRequest:
     """Read a body that is the only input's raw tensor; all outputs are wanted raw."""
     if len(signature.inputs) != 1:
         raise BadRequest(

@@ -1,6 +1,6 @@
 """A volume, and servers on it that end with the test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,8 @@ def start(volume: Volume, tmp_path: Path) -> Iterator[StartServer]:
     """Start servers on the volume with further flags."""
     servers: list[Server] = []
 
-    def run(*arguments: str) -> Server:
-        servers.append(Server(volume.root, tmp_path / f"log-{len(servers)}", *arguments))
+    def run(*arguments: str, prefix: Sequence[str] = ()) -> Server:
+        servers.append(Server(volume.root, tmp_path / f"log-{len(servers)}", *arguments, prefix=prefix))
         return servers[-1]
 
     yield run

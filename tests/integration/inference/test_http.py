@@ -97,7 +97,7 @@ def test_labels_of_metrics_cannot_be_made_up_by_clients(server: Server, models_v
     server.post(INFER, {"inputs": [image()]})
     text = server.admin("/metrics").body.decode()
     assert "made-up" not in text
-    counted = 'modelsidecar_inference_requests_total{model="digits",route="infer",status="200"}'
+    counted = 'modelsidecar_inference_requests_total{model="digits",route="infer",status="200",version="v1"}'
     assert counted in text
     hexes = digest(models_volume.root / "digits/versions/v1")
     info = f'modelsidecar_inference_model_info{{digest="{hexes}",model="digits",version="v1"}} 1.0'

@@ -2,23 +2,19 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
-import threading
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 import models
-from servers import DEADLINE_SECONDS, Answer, Server, eventually, serve_command, tensor
+from servers import DEADLINE_SECONDS, eventually, serve_command
+from slow import ENDLESS, LONG, PATH, Asking, rounds, wait_in_flight, wait_queued
 from volumes import Volume
 
 from .conftest import StartServer
-
-PATH = "/v2/models/slow/infer"
 
 
 @pytest.fixture(autouse=True)
@@ -26,44 +22,6 @@ def slow_model(volume: Volume) -> None:
     """Every server here has a model that takes as long as a request says."""
     volume.add("slow", "v1", models.slow)
     volume.point("slow", "v1")
-
-
-def rounds(number: int) -> dict[str, object]:
-    return {"inputs": [tensor("rounds", "INT64", [], [number])]}
-
-
-class Asking(threading.Thread):
-    """A request on its way."""
-
-    def __init__(self, server: Server, number: int) -> None:
-        """Send it."""
-        super().__init__()
-        self.server, self.number = server, number
-        self.answer: Answer | None = None
-        self.start()
-
-    def run(self) -> None:
-        """Wait for the answer."""
-        self.answer = self.server.post(PATH, rounds(self.number))
-
-    @property
-    def status(self) -> int:
-        """Return the status, once the answer is there."""
-        self.join(DEADLINE_SECONDS)
-        assert self.answer is not None
-        return self.answer.status
-
-
-def wait_in_flight(server: Server, number: int) -> None:
-    eventually(lambda: server.metric("modelsidecar_inference_in_flight") == number, f"{number} in flight")
-
-
-def wait_queued(server: Server, number: int) -> None:
-    eventually(lambda: server.metric("modelsidecar_inference_queue_length") == number, f"{number} queued")
-
-
-# More rounds than any test waits for, unless it means to.
-LONG, ENDLESS = 3000, 10**7
 
 
 def test_finishes_what_is_in_flight_on_sigterm_and_exits_with_0(start: StartServer) -> None:
@@ -162,63 +120,6 @@ def test_answers_requests_that_a_client_sends_all_at_once_in_their_order(start: 
     assert data.index(b"Healthy") > data.index(b"model_name")
     assert data.rindex(b"model_name") > data.index(b"Healthy")
     assert b"/last: no such path" in data
-
-
-def worker_pids(server: Server) -> list[int]:
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    return [int(pid) for pid in children.split()]
-
-
-def test_workers_share_the_ports_and_one_that_dies_is_replaced(start: StartServer) -> None:
-    server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
-    first = worker_pids(server)
-    assert len(first) == 2
-    for _ in range(20):
-        assert server.post(PATH, rounds(1)).status == 200
-    os.kill(first[0], signal.SIGKILL)
-    eventually(lambda: server.logged("a worker ended; starting it again"), "noticed")
-    eventually(lambda: len(server.logged("listening")) == 3, "replaced")
-    assert set(worker_pids(server)) & set(first) == {first[1]}
-    for _ in range(20):
-        assert server.post(PATH, rounds(1)).status == 200
-    eventually(lambda: server.metric("modelsidecar_inference_requests_total") >= 40, "metrics of all workers")
-    assert server.stop() == 0
-    assert not any(Path(f"/proc/{pid}").exists() for pid in first)
-
-
-def test_all_workers_swap(volume: Volume, start: StartServer) -> None:
-    server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
-    volume.add("slow", "v2", models.slow)
-    volume.point("slow", "v2")
-    eventually(lambda: [line["version"] for line in server.logged("serving")].count("v2") == 2, "both swap")
-    assert {line["worker"] for line in server.logged("serving")} == {1, 2}
-    assert server.post(PATH, rounds(1)).json()["model_version"] == "v2"
-
-
-def test_workers_finish_what_is_in_flight(start: StartServer) -> None:
-    server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
-    asking = [Asking(server, LONG) for _ in range(4)]
-    wait_in_flight(server, 4)
-    assert server.stop() == 0
-    assert [one.status for one in asking] == [200] * 4
-
-
-def test_workers_end_with_a_supervisor_that_is_killed(start: StartServer) -> None:
-    server = start("--workers", "2").wait_ready()
-    pids = worker_pids(server)
-    server.stop(signal.SIGKILL)
-    eventually(lambda: not any(alive(pid) for pid in pids), "workers end")
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs: one that ended may wait for its parent to look."""
-    try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
 
 
 def test_a_port_that_is_taken_is_named_with_the_cure(volume: Volume) -> None:

@@ -215,25 +215,3 @@ def test_serves_a_model_whose_directory_is_moved_into_place(volume: Volume, serv
 def test_a_model_whose_directory_is_gone_is_no_longer_served(volume: Volume, serving: Server) -> None:
     shutil.rmtree(volume.root / "digits")
     eventually(lambda: serving.get("/v2/models/digits").status == 404, "digits is gone")
-
-
-def test_memory_stays_flat_over_swaps(volume: Volume, start: StartServer) -> None:
-    for number in (1, 2):
-        volume.add("digits", f"v{number}", partial(models.big, mebibytes=64, seed=number))
-    volume.point("digits", "v1")
-    server = start("--poll", "1h").wait_ready()
-    for _ in range(20):
-        assert server.post("/v2/models/digits/infer", {"inputs": [PICTURE]}).status == 200
-    first = resident(server)
-    for number in range(6):
-        version = f"v{2 - number % 2}"
-        volume.point("digits", version)
-        server.wait_version(version)
-        assert server.post("/v2/models/digits/infer", {"inputs": [PICTURE]}).status == 200
-    eventually(lambda: resident(server) <= 1.1 * first, "memory is given back")
-
-
-def resident(server: Server) -> int:
-    """Return the resident memory of a server, in KiB."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))

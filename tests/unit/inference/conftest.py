@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from inference.model import Model, Threading
+from inference.execution import Execution
+from inference.model import Model
 from inference.signature import Signature
 
 MakeModel = Callable[..., Model]
-SINGLE = Threading(threads=1, spinning=False)
+SINGLE = Execution(threads=1, spinning=False)
 
 
 @pytest.fixture

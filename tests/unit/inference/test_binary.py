@@ -16,7 +16,8 @@ from inference import binary
 from inference.binary import to_array, to_bytes, whole
 from inference.datatypes import BY_NAME, BYTES, Datatype
 from inference.errors import BadRequest
-from inference.model import Model, Threading
+from inference.execution import Execution
+from inference.model import Model
 from inference.results import classes, encode
 from inference.signature import Signature, TensorSpec
 from inference.tensors import InferRequest, Output, decode
@@ -191,7 +192,7 @@ def test_classes_are_value_index_and_label(array: Any, labels: tuple[str, ...], 
 
 def test_what_is_not_aligned_runs(tmp_path: Path, load_model: Callable[..., Model]) -> None:
     models.identity(tmp_path / "model.onnx")
-    model = Model(tmp_path / "model.onnx", Threading(1, False))
+    model = Model(tmp_path / "model.onnx", Execution(1, False))
     for pad in range(4):
         body, header = framed({**described(FP32, (1, 2), 8), "pad": "x" * pad}, bytes([0, 0, 128, 63] * 2))
         request = decode(body, model.signature, header)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inference.bundle import Bundle, ImageExample, TensorExample, parse_bundle, read_bundle
+from inference.bundle import Batching, Bundle, ImageExample, TensorExample, parse_bundle, read_bundle
 from inference.errors import Refused
 
 
@@ -43,6 +43,13 @@ def test_reads_all_keys(tmp_path: Path) -> None:
         TensorExample({"x": [1]}, {"y": [2]}, 0.0),
         ImageExample(tmp_path / "7.png", "b"),
     )
+
+
+def test_reads_how_to_batch(tmp_path: Path) -> None:
+    assert parse_bundle({}, tmp_path).batching is None
+    assert parse_bundle({"batching": {}}, tmp_path).batching == Batching(32, 0.0, 128, 10.0)
+    given = {"max_batch_size": 8, "max_delay": "2ms", "max_queue": 9, "timeout": "1m"}
+    assert parse_bundle({"batching": given}, tmp_path).batching == Batching(8, 0.002, 9, 60.0)
 
 
 def test_reads_labels_from_a_file(tmp_path: Path) -> None:
@@ -98,6 +105,20 @@ def test_reads_labels_from_a_file(tmp_path: Path) -> None:
             {"examples": [{"inputs": {"x": 1}, "outputs": {"y": 1}, "tolerance": -1}]},
             "serving.json: examples[0].tolerance: must be a number of at least 0, got -1",
         ),
+        ({"batching": True}, "serving.json: batching: must be an object, got True"),
+        (
+            {"batching": {"max_batchsize": 8}},
+            "serving.json: batching: unknown key 'max_batchsize'; did you mean 'max_batch_size'?",
+        ),
+        (
+            {"batching": {"max_batch_size": 0}},
+            "serving.json: batching.max_batch_size: must be a whole number of at least 1, got 0",
+        ),
+        (
+            {"batching": {"max_delay": 2}},
+            'serving.json: batching.max_delay: must be a time such as "2ms" or "1s", got 2',
+        ),
+        ({"batching": {"timeout": "0s"}}, "serving.json: batching.timeout: must be a time longer than 0"),
     ],
 )
 def test_names_the_key_and_the_cure(tmp_path: Path, value: Any, sentence: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.cgroup import Place
 from inference.cpu import allowed_cpus, budget, quota
 
 
@@ -16,7 +17,7 @@ def write(path: Path, text: str) -> None:
 def test_reads_a_v2_quota(tmp_path: Path) -> None:
     write(tmp_path / "membership", "0::/\n")
     write(tmp_path / "fs" / "cpu.max", "150000 100000\n")
-    assert quota(tmp_path / "membership", tmp_path / "fs") == 1.5
+    assert quota(Place(tmp_path / "membership", tmp_path / "fs")) == 1.5
 
 
 def test_takes_the_least_quota_of_a_v2_group_and_those_above(tmp_path: Path) -> None:
@@ -24,21 +25,21 @@ def test_takes_the_least_quota_of_a_v2_group_and_those_above(tmp_path: Path) -> 
     write(tmp_path / "fs/pod/container/cpu.max", "max 100000\n")
     write(tmp_path / "fs/pod/cpu.max", "200000 100000\n")
     write(tmp_path / "fs/cpu.max", "400000 100000\n")
-    assert quota(tmp_path / "membership", tmp_path / "fs") == 2
+    assert quota(Place(tmp_path / "membership", tmp_path / "fs")) == 2
 
 
 def test_reads_a_v1_quota(tmp_path: Path) -> None:
     write(tmp_path / "membership", "5:memory:/x\n4:cpu,cpuacct:/docker/abc\n0::/\n")
     write(tmp_path / "fs/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "50000\n")
     write(tmp_path / "fs/cpu,cpuacct/docker/abc/cpu.cfs_period_us", "100000\n")
-    assert quota(tmp_path / "membership", tmp_path / "fs") == 0.5
+    assert quota(Place(tmp_path / "membership", tmp_path / "fs")) == 0.5
 
 
 def test_reads_a_v1_quota_where_the_container_sees_its_group_as_the_root(tmp_path: Path) -> None:
     write(tmp_path / "membership", "4:cpu,cpuacct:/docker/abc\n")
     write(tmp_path / "fs/cpu/cpu.cfs_quota_us", "300000\n")
     write(tmp_path / "fs/cpu/cpu.cfs_period_us", "100000\n")
-    assert quota(tmp_path / "membership", tmp_path / "fs") == 3
+    assert quota(Place(tmp_path / "membership", tmp_path / "fs")) == 3
 
 
 @pytest.mark.parametrize("text", ["-1\n", "0\n"])
@@ -46,11 +47,11 @@ def test_has_no_limit_under_an_absent_v1_quota(tmp_path: Path, text: str) -> Non
     write(tmp_path / "membership", "4:cpu:/\n")
     write(tmp_path / "fs/cpu/cpu.cfs_quota_us", text)
     write(tmp_path / "fs/cpu/cpu.cfs_period_us", "100000\n")
-    assert quota(tmp_path / "membership", tmp_path / "fs") == math.inf
+    assert quota(Place(tmp_path / "membership", tmp_path / "fs")) == math.inf
 
 
 def test_has_no_limit_without_control_groups(tmp_path: Path) -> None:
-    assert quota(tmp_path / "none", tmp_path) == math.inf
+    assert quota(Place(tmp_path / "none", tmp_path)) == math.inf
 
 
 def test_this_machine_allows_some_cpus() -> None:

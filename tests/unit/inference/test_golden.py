@@ -12,8 +12,9 @@ import models
 import pictures
 from inference.bundle import Bundle, parse_bundle
 from inference.errors import Refused
-from inference.golden import run_examples, warm_up
-from inference.model import Model
+from inference.golden import is_quick, run_examples, warm_up
+from inference.loader import load
+from inference.model import Model, Threading
 from inference.pipeline import Pipeline, build
 
 from .conftest import MakeModel
@@ -33,6 +34,16 @@ def refusal(given: Bundle, model: Model, pipeline: Pipeline | None = None) -> st
     with pytest.raises(Refused) as caught:
         run_examples(given, model, pipeline, BOUND)
     return str(caught.value)
+
+
+def test_a_quick_model_is_given_one_thread(tmp_path: Path) -> None:
+    models.add(tmp_path / "model.onnx")
+    loaded = load(tmp_path, Threading(threads=2, spinning=True), BOUND)
+    assert loaded.model._session.get_session_options().intra_op_num_threads == 1
+
+
+def test_a_large_model_is_not_quick(load_model: MakeModel) -> None:
+    assert not is_quick(load_model(models.big, 64, 1))
 
 
 def test_passes_what_the_model_gives_within_tolerance(tmp_path: Path, load_model: MakeModel) -> None:

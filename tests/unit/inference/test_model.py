@@ -79,7 +79,8 @@ def test_refuses_datatypes_that_the_protocol_does_not_have(load_model: MakeModel
 def test_tells_when_its_memory_is_free(tmp_path: Path) -> None:
     models.identity(tmp_path / "model.onnx")
     freed: list[str] = []
-    model = Model(tmp_path / "model.onnx", SINGLE, lambda: freed.append("freed"))
+    model = Model(tmp_path / "model.onnx", SINGLE)
+    model.released = lambda: freed.append("freed")
     assert freed == []
     del model
     gc.collect()

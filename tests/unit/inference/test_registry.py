@@ -1,6 +1,8 @@
 """What serves, what was refused, and when a process should get traffic."""
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -117,6 +119,64 @@ def test_says_which_version_serves_instead(served: MakeServed) -> None:
     registry.put("a", served=served("a", "v2"))
     with pytest.raises(NotFound, match="version 'v1' is not served; 'v2' is"):
         registry.get_version("a", "v1")
+
+
+def replaced(served: MakeServed, patience: float) -> Registry:
+    """Make a registry whose only model has left memory for its successor."""
+    registry = Registry(patience=patience)
+    registry.scanned = True
+    old = served("a")
+    registry.put("a", served=replace(old, model=old.model.hollow()), loading="v2", replacing=True)
+    return registry
+
+
+def test_a_model_that_is_being_replaced_is_ready_and_can_be_described(served: MakeServed) -> None:
+    registry = replaced(served, 0)
+    assert registry.ready()
+    assert registry.get("a").version == "v1"
+    assert registry.get("a").model.signature == served("a").model.signature
+
+
+def test_a_request_waits_for_the_successor(served: MakeServed) -> None:
+    registry = replaced(served, 60)
+    got: list[Served] = []
+    waiting = threading.Thread(target=lambda: got.append(registry.to_run("a")))
+    waiting.start()
+    registry.put("b", served=served("b"))
+    assert got == []
+    registry.put("a", served=served("a", "v2"), loading=None, replacing=False)
+    waiting.join()
+    assert [one.version for one in got] == ["v2"]
+
+
+def test_a_request_does_not_wait_for_ever(served: MakeServed) -> None:
+    with pytest.raises(Unavailable, match="version 'v2' is still loading, and memory has no room") as caught:
+        replaced(served, 0).to_run("a")
+    assert caught.value.headers == (("Retry-After", "1"),)
+
+
+def test_a_request_that_waits_for_a_model_that_goes_is_told_so(served: MakeServed) -> None:
+    registry = replaced(served, 60)
+    told: list[NotFound] = []
+
+    def ask() -> None:
+        with pytest.raises(NotFound) as caught:
+            registry.to_run("a")
+        told.append(caught.value)
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    registry.remove("a")
+    waiting.join()
+    assert "unknown" in told[0].message
+
+
+def test_runs_only_the_version_asked_for(served: MakeServed) -> None:
+    registry = scanned()
+    registry.put("a", served=served("a", "v2"))
+    assert registry.to_run("a", "v2").version == "v2"
+    with pytest.raises(NotFound, match="version 'v1' is not served; 'v2' is"):
+        registry.to_run("a", "v1")
 
 
 def test_a_table_that_was_read_does_not_change(served: MakeServed) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from click.testing import CliRunner
 
@@ -85,3 +86,22 @@ def test_help_names_every_flag_with_its_variable() -> None:
     for option in OPTIONS:
         assert option.flag in text
         assert option.variable in text
+
+
+def test_refuses_a_cache_that_is_not_there_or_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for name in ("none", "file"):
+        with pytest.raises(SettingsError, match="no such directory; create it, or leave the flag out"):
+            read_settings({"volume": str(tmp_path), "cache": str(tmp_path / name)})
+
+
+def test_copies_are_for_the_cpu_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    with pytest.raises(SettingsError, match="--cache: copies are optimised for --provider cpu only"):
+        read_settings({"volume": str(tmp_path), "cache": str(tmp_path), "provider": "cuda"})
+
+
+def test_refuses_a_provider_that_is_not_installed(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["serve", "--volume", str(tmp_path), "--provider", "openvino"])
+    assert done.exit_code == 2
+    assert "build the image with --build-arg ONNXRUNTIME=openvino" in done.stderr

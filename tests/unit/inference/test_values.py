@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inference.datatypes import BF16, BY_NAME
-from inference.values import parse, plain
+from inference.values import MANY, parse, plain
 
 INTEGERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"]
 FLOATS = ["FP16", "BF16", "FP32", "FP64"]
@@ -48,6 +50,33 @@ def test_reads_and_writes_floats(name: str) -> None:
 def test_refuses_floats_that_would_become_infinite(name: str) -> None:
     with pytest.raises(ValueError, match=f"out of the range of {name}"):
         parse([1e300], BY_NAME[name])
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@given(numbers=st.lists(st.floats(-6e4, 6e4), min_size=MANY, max_size=MANY + 20))
+@settings(max_examples=30, deadline=None)
+def test_reads_many_floats_as_it_reads_few(name: str, numbers: list[float]) -> None:
+    few = [parse([number], BY_NAME[name])[0] for number in numbers]
+    array = parse(numbers, BY_NAME[name])
+    assert array.dtype == BY_NAME[name].dtype
+    assert array.tobytes() == np.array(few).tobytes()
+
+
+@pytest.mark.parametrize("odd", [7, None, True, "g" * 8, [], [1.5], 2**70])
+@pytest.mark.parametrize("place", [1, MANY])
+def test_sees_one_odd_element_among_many_floats(odd: Any, place: int) -> None:
+    numbers: list[Any] = [0.5] * (MANY + 1)
+    numbers[place] = odd
+    if type(odd) is int:
+        assert parse(numbers, BY_NAME["FP64"])[place] == odd
+    else:
+        with pytest.raises(ValueError, match=r"is no FP64 value|not all of the same length"):
+            parse(numbers, BY_NAME["FP64"])
+
+
+def test_refuses_one_of_many_floats_that_would_become_infinite() -> None:
+    with pytest.raises(ValueError, match="out of the range of FP32"):
+        parse([0.5] * MANY + [1e300], BY_NAME["FP32"])
 
 
 def test_a_large_unsigned_integer_is_not_rounded() -> None:

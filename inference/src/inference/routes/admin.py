@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from inference.metrics import State, render
+from inference.exposition import State, render
 from inference.registry import Registry
 from inference.replies import Reply, error_body, json_reply
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-def make_admin(registry: Registry, state: State) -> "WSGIApplication":
-    """Make the application of the admin port."""
+def make_admin(registry: Registry, state: State, triton: bool) -> "WSGIApplication":
+    """Make the application of the admin port; `triton`: the metrics with its names, too."""
     routes: dict[str, Callable[[], Reply]] = {
         "/healthz": lambda: json_reply({"live": True}),
         "/readyz": lambda: readyz(registry),
-        "/metrics": lambda: Reply(render(state), content_type=CONTENT_TYPE_LATEST),
+        "/metrics": lambda: Reply(render(state, triton), content_type=CONTENT_TYPE_LATEST),
     }
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

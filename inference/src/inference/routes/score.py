@@ -2,7 +2,7 @@
 
 import time
 
-from inference import forms, score
+from inference import forms, metrics, score
 from inference.errors import BadRequest
 from inference.registry import Registry
 from inference.replies import Reply
@@ -21,7 +21,7 @@ def score_pictures(
     `waited` is how long the request did so, in nanoseconds.
     """
     started = time.perf_counter()
-    served = registry.default(name)
+    served = registry.to_run(registry.default_name(name))
     with served.stats.request(served.version, waited) as timing:
         pipeline = served.pipeline
         if pipeline is None:
@@ -36,4 +36,5 @@ def score_pictures(
         timing.lap("compute_infer")
         answer = score.answer(pipeline.rank(rows), (time.perf_counter() - started) * 1000)
         timing.lap("compute_output")
-    return Reply(answer, model=served.name, version=served.version)
+    metrics.ran(served.name, served.version, len(batch) // timing.executions, timing.executions)
+    return Reply(answer, model=served.name, version=served.version, timing=timing)

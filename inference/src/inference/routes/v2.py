@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2: metadata, health, statistics and inference.
+"""The Open Inference Protocol v2: metadata, health and statistics; `infer.py` has inference.
 
 Sources: `inference_rest.md` of github.com/kserve/open-inference-protocol, and the extensions in
 `docs/protocol` of github.com/triton-inference-server/server.
@@ -7,13 +7,10 @@ Sources: `inference_rest.md` of github.com/kserve/open-inference-protocol, and t
 from http import HTTPStatus
 from typing import Any
 
-from inference import __version__, binary, results, tensors
-from inference.errors import ApiError, BadRequest
+from inference import __version__
 from inference.modelconfig import model_config
 from inference.registry import Registry, Served
 from inference.replies import Reply, json_reply
-from inference.routes import require_json
-from inference.values import Array
 
 # The protocol's name for an ONNX model in onnxruntime.
 PLATFORM = "onnx_onnxv1"
@@ -100,49 +97,3 @@ def model_stats(registry: Registry, name: str, version: str | None) -> Reply:
 
 def _stats(served: Served) -> dict[str, object]:
     return served.stats.describe(served.name, served.version)
-
-
-def infer(
-    registry: Registry,
-    name: str,
-    version: str | None,
-    body: bytes,
-    content_type: str | None,
-    *,
-    header: str | None = None,
-    waited: int = 0,
-) -> Reply:
-    """Run a model on the tensors of a request.
-
-    `header` is the value of Inference-Header-Content-Length: with it, raw tensors follow the JSON.
-    `waited` is how long the request did so, in nanoseconds.
-    """
-    served = find(registry, name, version)
-    with served.stats.request(served.version, waited) as timing:
-        if header is None:
-            require_json(content_type, may_be_absent=True)
-        signature = served.model.signature
-        request = tensors.decode(body, signature, header)
-        timing.batch_size = tensors.batch_size(request, signature)
-        timing.lap("compute_input")
-        outputs = _run(served, request)
-        timing.lap("compute_infer")
-        encoded = results.encode(served.name, served.version, request, outputs, signature, _labels(served))
-        timing.lap("compute_output")
-    if encoded.header is None:
-        return Reply(encoded.body, model=served.name, version=served.version)
-    headers = ((binary.HEADER, str(encoded.header)),)
-    return Reply(encoded.body, HTTPStatus.OK, binary.CONTENT_TYPE, headers, served.name, served.version)
-
-
-def _run(served: Served, request: tensors.InferRequest) -> dict[str, Array]:
-    try:
-        return served.model.run(request.inputs, [wanted.name for wanted in request.outputs])
-    except ApiError as error:
-        raise BadRequest(f"model {served.name!r} version {served.version!r}: {error.message}") from None
-
-
-def _labels(served: Served) -> results.Labels:
-    outputs = served.model.signature.outputs
-    scores = served.bundle.scores.output or (outputs[0].name if len(outputs) == 1 else "")
-    return {scores: served.bundle.labels}

@@ -1,0 +1,66 @@
+"""The I/O loop's wait, which asks only those connections what they want that something happened to.
+
+waitress asks every open connection before each wait, which for a quick model costs more than the answer.
+"""
+
+import select
+import time
+from collections import deque
+from typing import Any
+
+from waitress import wasyncore
+
+# All are asked that often: what only time changes is seen then.
+SWEEP_SECONDS = 1.0
+
+
+class Poller:
+    """Waits for a map of waitress's dispatchers, by their file descriptors."""
+
+    def __init__(self, dispatchers: dict[int, Any]) -> None:
+        """Know nothing of them yet."""
+        self._map = dispatchers
+        self._poll = select.poll()
+        self._flags: dict[int, int] = {}
+        self._touched: deque[Any] = deque()
+        self._swept = 0.0
+
+    def touch(self, dispatcher: Any) -> None:
+        """Ask this one before the next wait; any thread may call it."""
+        self._touched.append(dispatcher)
+
+    def sweep(self) -> None:
+        """Ask all before the next wait."""
+        self._swept = time.monotonic()
+        self._touched.extend(list(self._map.values()))
+
+    def forget(self, number: int) -> None:
+        """Wait no longer for a file that is about to be closed."""
+        if self._flags.pop(number, 0):
+            self._poll.unregister(number)
+
+    def turn(self, timeout: float) -> None:
+        """Wait at most `timeout` seconds, and let all act that can."""
+        if time.monotonic() - self._swept > SWEEP_SECONDS:
+            self.sweep()
+        for _ in range(len(self._touched)):
+            self._ask(self._touched.popleft())
+        for number, flags in self._poll.poll(timeout * 1000):
+            dispatcher = self._map.get(number)
+            if dispatcher is not None:
+                self._touched.append(dispatcher)
+                wasyncore.readwrite(dispatcher, flags)
+
+    def _ask(self, dispatcher: Any) -> None:
+        number: int = dispatcher._fileno
+        if number not in self._map:
+            return  # closed meanwhile
+        flags = select.POLLIN | select.POLLPRI if dispatcher.readable() else 0
+        if dispatcher.writable() and not dispatcher.accepting:
+            flags |= select.POLLOUT
+        if flags == self._flags.get(number, 0):
+            return
+        self.forget(number)
+        if flags:
+            self._flags[number] = flags
+            self._poll.register(number, flags)

@@ -1,0 +1,116 @@
+"""Several workers on one pair of ports."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+import models
+from servers import Server, eventually
+from slow import LONG, PATH, Asking, rounds, wait_in_flight
+from volumes import Volume
+
+from .conftest import StartServer
+
+
+@pytest.fixture(autouse=True)
+def slow_model(volume: Volume) -> None:
+    """Every server here has a model that takes as long as a request says."""
+    volume.add("slow", "v1", models.slow)
+    volume.point("slow", "v1")
+
+
+def worker_pids(server: Server) -> list[int]:
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
+
+
+def test_workers_share_the_ports_and_one_that_dies_is_replaced(start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    first = worker_pids(server)
+    assert len(first) == 2
+    for _ in range(20):
+        assert server.post(PATH, rounds(1)).status == 200
+    os.kill(first[0], signal.SIGKILL)
+    eventually(lambda: server.logged("a worker ended; starting it again"), "noticed")
+    eventually(lambda: len(server.logged("listening")) == 3, "replaced")
+    assert set(worker_pids(server)) & set(first) == {first[1]}
+    for _ in range(20):
+        assert server.post(PATH, rounds(1)).status == 200
+    eventually(lambda: server.metric("modelsidecar_inference_requests_total") >= 40, "metrics of all workers")
+    assert server.stop() == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in first)
+
+
+def test_all_workers_swap(volume: Volume, start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    volume.add("slow", "v2", models.slow)
+    volume.point("slow", "v2")
+    eventually(lambda: [line["version"] for line in server.logged("serving")].count("v2") == 2, "both swap")
+    assert {line["worker"] for line in server.logged("serving")} == {1, 2}
+    assert server.post(PATH, rounds(1)).json()["model_version"] == "v2"
+
+
+def test_metrics_tell_what_all_workers_serve(volume: Volume, start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    stopped = worker_pids(server)[0]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        volume.add("slow", "v2", models.slow)
+        volume.point("slow", "v2")
+        eventually(lambda: len(server.logged("serving")) == 3, "one swaps")
+        assert server.metric("modelsidecar_inference_model_info") == 2
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    eventually(lambda: server.metric("modelsidecar_inference_model_info") == 1, "the other swaps, too")
+    assert server.metric("modelsidecar_inference_swaps_total") == 4
+
+
+def test_answers_are_mixed_no_longer_than_the_slowest_worker_loads(
+    volume: Volume, start: StartServer
+) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    seen: list[str] = []
+    volume.add("slow", "v2", models.slow)
+    volume.point("slow", "v2")
+
+    def both_swapped() -> bool:
+        done = len(server.logged("serving")) == 4
+        answer = server.post(PATH, rounds(1))
+        assert answer.status == 200
+        seen.append(answer.json()["model_version"])
+        return done
+
+    eventually(both_swapped, "both swap")
+    assert set(seen) <= {"v1", "v2"}
+    after = {server.post(PATH, rounds(1)).json()["model_version"] for _ in range(40)}
+    assert after == {"v2"}
+
+
+def test_workers_finish_what_is_in_flight(start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    asking = [Asking(server, LONG) for _ in range(4)]
+    wait_in_flight(server, 4)
+    assert server.stop() == 0
+    assert [one.status for one in asking] == [200] * 4
+
+
+def test_workers_end_with_a_supervisor_that_is_killed(start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    pids = worker_pids(server)
+    server.stop(signal.SIGKILL)
+    eventually(lambda: not any(alive(pid) for pid in pids), "workers end")
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs: one that ended may wait for its parent to look."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
