@@ -1,5 +1,6 @@
 """Control groups with a limit, where this machine lets one be made."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ def limited(mebibytes: int) -> Iterator[list[str]]:
     ours = next((group for group in groups("memory", Place()) if group.directory.is_dir()), None)
     if ours is None:
         pytest.skip("there is no control group for memory")
-    group = Group(ours.directory / "model-sidecar-test", ours.version)
+    group = Group(ours.directory / f"model-sidecar-{os.getpid()}", ours.version)
     try:
         group.directory.mkdir()
         limit = "memory.max" if group.version == 2 else "memory.limit_in_bytes"

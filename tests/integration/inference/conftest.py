@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto
 
 import models
-from servers import Answer, Server
+from servers import Answer, Server, tensor
 from volumes import Volume
 
 LABELS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -76,3 +76,21 @@ def image(*, shape: tuple[int, ...] = (1, 1, 8, 8), **changes: Any) -> dict[str,
 def score(server: Server, value: Any, query: str = "") -> Answer:
     """Ask for the scores of some pictures."""
     return server.post("/score" + query, {"input": value})
+
+
+NOISE = np.random.default_rng(0).standard_normal(64).round(3).tolist()
+NOISY = {"inputs": [tensor("image", "FP32", [1, 1, 8, 8], NOISE)]}
+
+
+def ask(server: Server) -> list[float]:
+    """Return the scores that the digits model gives for noise."""
+    answer = server.post(INFER, NOISY)
+    assert answer.status == 200, answer
+    data: list[float] = answer.json()["outputs"][0]["data"]
+    return data
+
+
+def resident(pid: int, kind: str = "VmRSS") -> int:
+    """Return the resident memory of a process, in KiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(kind))
