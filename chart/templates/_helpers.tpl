@@ -26,6 +26,12 @@ app.kubernetes.io/name: {{ include "model-sidecar.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* The pod of `helm test` has a name of its own, so that no Service or budget takes it for one that serves. */}}
+{{- define "model-sidecar.testLabels" -}}
+app.kubernetes.io/name: {{ include "model-sidecar.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "model-sidecar.labels" -}}
 {{- $own := fromYaml (include "model-sidecar.selectorLabels" .) }}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") }}

@@ -97,7 +97,7 @@ topologySpreadConstraints:
 {{- if eq $volume.type "emptyDir" }}
   {{- $settings := dict }}
   {{- range $key, $value := $volume.emptyDir }}{{ if $value }}{{ $_ := set $settings $key $value }}{{ end }}{{ end }}
-  emptyDir: {{ toJson $settings }}
+  emptyDir: {{- ternary " {}" (toYaml $settings | nindent 4) (empty $settings) }}
 {{- else if eq $volume.type "hostPath" }}
   hostPath: {path: {{ $volume.hostPath.path | quote }}, type: Directory}
 {{- else if eq $volume.type "persistentVolumeClaim" }}

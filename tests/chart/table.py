@@ -221,7 +221,7 @@ ROWS = [
         "PodDisruptionBudget/spec/unhealthyPodEvictionPolicy",
     ),
     row("networkPolicy.enabled", True, "NetworkPolicy/spec/policyTypes", ["Ingress", "Egress"]),
-    row("networkPolicy.clients", [{"podSelector": SELECTOR}], "NetworkPolicy/spec/ingress/0/from"),
+    row("networkPolicy.clients", [{"podSelector": SELECTOR}], "NetworkPolicy/spec/ingress/0/from/0/podSelector", SELECTOR),
     row("networkPolicy.scrapers", [{"podSelector": SELECTOR}], "NetworkPolicy/spec/ingress/1/from"),
     row("networkPolicy.storePorts", [10000], "NetworkPolicy/spec/egress/1/ports/0/port", 10000),
     row("networkPolicy.extraIngress", [{"from": []}], "NetworkPolicy/spec/ingress/2", {"from": []}),

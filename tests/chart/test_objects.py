@@ -71,6 +71,15 @@ def test_a_network_policy_without_a_fetcher_lets_nothing_out() -> None:
     assert policy["egress"] == []
 
 
+def test_a_network_policy_that_names_clients_lets_the_pod_of_helm_test_in() -> None:
+    clients = [{"podSelector": {"matchLabels": {"app": "shop"}}}]
+    objects = manifests(values(networkPolicy={"enabled": True, "clients": clients}))
+    allowed = find(objects, "NetworkPolicy")["spec"]["ingress"][0]["from"]
+    assert allowed[:-1] == clients
+    labels = find(objects, "Pod", "-test")["metadata"]["labels"]
+    assert allowed[-1]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
 def test_azure_probes_by_http_only_when_it_is_told_a_path() -> None:
     annotation = "service.beta.kubernetes.io/azure-load-balancer-health-probe-protocol"
     plain, probed = (find(manifests(given), "Service") for given in (

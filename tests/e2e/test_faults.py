@@ -7,7 +7,7 @@ import pytest
 from e2e.client import CONNECTIONS, load
 from e2e.kube import ready, restarts, until
 from e2e.release import Release
-from e2e.store import connection_string
+from e2e.store import SOURCE, connection_string
 
 END = "import os; os.kill(1, 15)"
 """Ends the first process of a container."""
@@ -116,3 +116,17 @@ def test_a_store_that_cannot_be_reached_is_told_in_the_status_of_the_pod(digits:
     digits.install(timeout="2s", fails=True)
     told = until("the status says why", lambda: reason(digits), seconds=90)
     assert "nobody.invalid" in told or "channels/stable.json" in told
+
+
+def test_a_model_that_is_not_published_is_told_in_the_status_of_the_pod_and_served_once_it_is(
+    digits: Release,
+) -> None:
+    digits.namespace.helm("uninstall", "digits", "--wait")
+    digits.secret(digits.store.inside)
+    source = f"{SOURCE}-next"
+    digits.install({"model": {"source": source}}, timeout="2s", fails=True)
+    told = until("the status says why", lambda: reason(digits), seconds=90)
+    assert "digits-next" in told
+    digits.store.publish("2", "v1", source=source)
+    digits.namespace.rollout()
+    digits.all_serve("v1")

@@ -1,4 +1,8 @@
-"""Other ways to run: a server of one's own, the classic pair, and values that are refused."""
+"""Other ways to run: a server of one's own, a model in the image, the classic pair, refused values."""
+
+import os
+
+import pytest
 
 from e2e.kube import PYTHON_IMAGE, until
 from e2e.release import Release
@@ -32,6 +36,20 @@ def test_a_server_that_is_not_ours_works_beside_the_fetcher(release: Release) ->
     release.store.publish("2", "v51")
     until("every pod has v51", lambda: '"v51"' in str(release.ask(manifest)).replace("'", '"'))
     assert "model.onnx" in release.namespace.helm("test", "digits", "--logs")
+    release.namespace.helm("uninstall", "digits", "--wait")
+
+
+def test_a_server_with_a_model_in_its_image_needs_neither_fetcher_nor_store(release: Release) -> None:
+    image = os.environ.get("BAKED_IMAGE")
+    if not image:
+        pytest.skip("BAKED_IMAGE, which `make image-baked` makes, is not set")
+    repository, _, tag = image.rpartition(":")
+    own = {"image": {"registry": "", "repository": repository, "tag": tag}}
+    values = {"inference": own, "fetcher": {"enabled": False}, "volume": {"type": "none"}}
+    release.install(values | {"model": {"source": ""}})
+    containers = [one["name"] for pod in release.namespace.pods() for one in pod["spec"]["containers"]]
+    assert containers == ["inference", "inference"]
+    assert "digits v1: probabilities" in release.namespace.helm("test", "digits", "--logs")
     release.namespace.helm("uninstall", "digits", "--wait")
 
 
