@@ -127,15 +127,22 @@ def test_keeps_the_model_when_the_store_goes_away(store: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("command", "code"), [("fetch", 1), ("watch", 0)])
+@pytest.mark.parametrize(
+    ("url", "env"),
+    [
+        ("az://account/models/digits", {"AZURE_STORAGE_KEY": "a2V5"}),
+        ("s3://bucket/digits", {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}),
+    ],
+)
 def test_sigterm_does_not_wait_for_a_store_that_does_not_answer(
-    command: str, code: int, tmp_path: Path
+    url: str, env: dict[str, str], command: str, code: int, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(DEADLINE_SECONDS)
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/account"
-        where = ("az://account/models/digits", "--volume", tmp_path, "--endpoint", endpoint)
+        where = (url, "--volume", tmp_path, "--endpoint", endpoint)
         port = ("--admin-port", free_port()) if command == "watch" else ()
-        with started(command, *where, *port, env={"AZURE_STORAGE_KEY": "a2V5"}) as process:
+        with started(command, *where, *port, env=env) as process:
             connection, _ = silent.accept()
             with connection:
                 process.terminate()
