@@ -60,7 +60,7 @@ def docker(*words: str | Path, fails: bool = False, **variables: str) -> str:
     return done.stderr if fails else done.stdout
 
 
-def until(what: str, happens: Callable[[], Any], seconds: float = 180) -> Any:
+def until(what: str, happens: Callable[[], Any], seconds: float = 300) -> Any:
     """Wait for something to be true and return it; the deadline is generous, it is no measure."""
     deadline = time.monotonic() + seconds
     while not (found := happens()):
