@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 MAX_CONNECTIONS = 4096
+ACCEPTED_A_TURN = 64
 # Left for what is no connection: models, logs, events.
 SPARE_FILES = 128
 
@@ -120,6 +121,14 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         """Be no longer waited for."""
         self.poller.forget(self._fileno)
         super().del_channel(map)
+
+    def handle_accept(self) -> None:
+        """Take many at once: a turn of the loop takes the longer the more connections there are."""
+        for _ in range(ACCEPTED_A_TURN):
+            before = len(self._map)
+            super().handle_accept()
+            if len(self._map) in (before, self.adj.connection_limit):
+                return
 
     def drain(self, timeout: float) -> int:
         """Stop accepting, finish what is in flight, end the loop; return how many requests were cut."""

@@ -3,13 +3,6 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-from hypothesis.configuration import set_hypothesis_home_dir
-
-set_hypothesis_home_dir(Path(__file__).parents[3] / ".cache" / "hypothesis")
-# A busy machine is no failure.
-settings.register_profile("tests", deadline=None, database=None)
-settings.load_profile("tests")
 
 
 @pytest.fixture
