@@ -22,19 +22,24 @@ class End:
         self.read, self.written = b"", 0
 
     def readable(self) -> bool:
+        """Say so, and count."""
         self.asked += 1
         return self.reads
 
     def writable(self) -> bool:
+        """Say so."""
         return self.writes
 
     def handle_read_event(self) -> None:
+        """Read."""
         self.read += self.connection.recv(10)
 
     def handle_write_event(self) -> None:
+        """Count."""
         self.written += 1
 
     def handle_close(self) -> None:
+        """Read no more."""
         self.reads = False
 
 
