@@ -14,7 +14,7 @@ from bench.targets import PEERS
 from bench.turns import Bench
 
 PUBLISHED, PLOTS = setup.HERE / "RESULTS.md", "plots"
-QUICK_PEERS = "fastapi mlserver"
+QUICK_PEERS = "fastapi"
 _CHOICES = ", ".join(ROWS), ", ".join(peer.directory for peer in PEERS)
 
 
@@ -40,7 +40,7 @@ def main(rows: str, peers: str, quick: bool, command: str) -> None:
     chosen = _chosen(rows, list(ROWS), "row")
     names = _chosen(peers or QUICK_PEERS * quick, [peer.directory for peer in PEERS], "peer")
     beside = tuple(peer for peer in PEERS if peer.directory in names)
-    bench = Bench(rounds=2 if quick else 5, seconds=3 if quick else 8, quick=quick, peers=beside)
+    bench = Bench(rounds=2 if quick else 5, seconds=2 if quick else 8, quick=quick, peers=beside)
     setup.wrk()
     about, found = machine(bench), versions(bench)
     click.echo(f"quiet? {about['quiet']}", err=True)

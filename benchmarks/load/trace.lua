@@ -13,10 +13,11 @@ local function clock()
   return tonumber(now.seconds) + tonumber(now.nanoseconds) / 1e9
 end
 
-local number = 0
+-- Called in a state of its own, once a thread; a thread sees what is set as a global.
+local threads = 0
 function setup(thread)
-  number = number + 1
-  thread:set("number", number)
+  threads = threads + 1
+  thread:set("number", threads)
 end
 
 local trace, last
