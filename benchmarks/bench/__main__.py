@@ -1,7 +1,9 @@
 """The command line: `make bench` and `make bench-quick` call it."""
 
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -37,6 +39,7 @@ def main(rows: str, peers: str, quick: bool, command: str) -> None:
     .cache/bench. Exit codes: 0 measured, whether or not the budgets are met, 1 what all rows need is missing,
     2 wrong usage.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs is ended on the way out
     chosen = _chosen(rows, list(ROWS), "row")
     names = _chosen(peers or QUICK_PEERS * quick, [peer.directory for peer in PEERS], "peer")
     beside = tuple(peer for peer in PEERS if peer.directory in names)
