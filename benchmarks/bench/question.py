@@ -40,9 +40,14 @@ class Question:
 
     def check(self, body: bytes, raw: bool) -> None:
         """Raise Unavailable unless a server has done the same work."""
-        if raw:
-            told = np.frombuffer(body[-self.answer.nbytes :], np.float32)
-        else:
-            told = np.array(orjson.loads(body)["outputs"][0]["data"], np.float32).ravel()
-        if not np.allclose(told, self.answer.ravel(), rtol=1e-3, atol=1e-5):
+        try:
+            told = self._read(body, raw)
+        except (ValueError, KeyError, IndexError, TypeError):
+            raise Unavailable(f"Its answer cannot be read: {body[:100]!r}…") from None
+        if told.size != self.answer.size or not np.allclose(told, self.answer.ravel(), rtol=1e-3, atol=1e-5):
             raise Unavailable(f"It answers otherwise than onnxruntime: {told[:3]}…")
+
+    def _read(self, body: bytes, raw: bool) -> NDArray[np.float32]:
+        if raw:
+            return np.frombuffer(body[-self.answer.nbytes :], np.float32)
+        return np.array(orjson.loads(body)["outputs"][0]["data"], np.float32).ravel()

@@ -52,13 +52,15 @@ class Store:
 
 
 def run(command: Command, seconds: float) -> None:
-    """Run a program to its end; raises Unavailable with its last words if it fails."""
-    done = subprocess.run(
-        command.words, env=dict(command.environment), capture_output=True, text=True, timeout=seconds
-    )
+    """Run a program to its end; raises Unavailable with its last words if it fails or takes too long."""
+    name, environment = Path(command.words[0]).name, dict(command.environment)
+    try:
+        done = subprocess.run(command.words, env=environment, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise setup.Unavailable(f"{name} took more than {seconds:g} s.") from None
     if done.returncode:
         words = " ".join(done.stderr.split())[-300:]
-        raise setup.Unavailable(f"{Path(command.words[0]).name} ended with {done.returncode}: … {words}")
+        raise setup.Unavailable(f"{name} ended with exit code {done.returncode}: … {words}")
 
 
 @contextmanager

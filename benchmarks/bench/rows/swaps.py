@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from bench.load import Answer, Loader
-from bench.results import Budget, Result
+from bench.results import OURS, Budget, Result
 from bench.server import Server, serving
+from bench.setup import Unavailable
 from bench.stats import percentile, ratio, windows
 from bench.turns import Bench
 
@@ -33,7 +35,15 @@ CASES = (
 
 def swaps(bench: Bench) -> list[Result]:
     """One table a model: 99th percentiles of the latency, steady and over the swaps."""
-    return [_measured(bench, case, 5 if bench.quick else 20) for case in CASES]
+    return [_case(bench, case, 5 if bench.quick else 20) for case in CASES]
+
+
+def _case(bench: Bench, case: Case, count: int) -> Result:
+    try:
+        return _measured(bench, case, count)
+    except Unavailable as reason:
+        bench.say(f"{case.title}: not measured. {reason}")
+        return _result(case, {}, missing={OURS: str(reason)})
 
 
 def _measured(bench: Bench, case: Case, count: int) -> Result:
@@ -62,10 +72,12 @@ def _measured(bench: Bench, case: Case, count: int) -> Result:
     )
     notes = (f"{failed} of {asked:,} requests failed.",)
     samples = {name: tuple(values) for name, values in tails.items()}
-    return Result(
-        f"swaps-{case.model}", f"{case.title}: 99th percentile of the latency", "ms", samples, False, {},
-        budgets, notes, curves,
-    )  # fmt: skip
+    return _result(case, samples, budgets=budgets, notes=notes, curves=curves)
+
+
+def _result(case: Case, samples: dict[str, tuple[float, ...]], **more: Any) -> Result:
+    title = f"{case.title}: 99th percentile of the latency"
+    return Result(f"swaps-{case.model}", title, "ms", samples, more_is_better=False, **more)
 
 
 def _phase(bench: Bench, server: Server, loader: Loader, case: Case, versions: range) -> list[Answer]:
@@ -80,6 +92,8 @@ def _phase(bench: Bench, server: Server, loader: Loader, case: Case, versions: r
 
 
 def _tail(answers: list[Answer]) -> float:
+    if not answers:
+        raise Unavailable("No request was answered in the time that there was.")
     return percentile((answer.latency for answer in answers), 99)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from bench import setup
 from bench.processes import Command, running, until
+from bench.store import run
 from servers import eventually
 
 
@@ -35,6 +36,14 @@ def test_a_program_and_all_below_it_are_ended(tmp_path: Path) -> None:
         family = process.family()
         assert process.memory() > 0
     eventually(lambda: not any(_runs(pid) for pid in family), "all have ended")
+
+
+def test_a_command_that_fails_or_takes_too_long_says_which() -> None:
+    fails = Command(("sh", "-c", "echo no such blob >&2; exit 3"), setup.environment({}))
+    with pytest.raises(setup.Unavailable, match="sh ended with exit code 3: … no such blob"):
+        run(fails, 60)
+    with pytest.raises(setup.Unavailable, match=r"sleep took more than 0\.1 s"):
+        run(Command(("sleep", "60"), setup.environment({})), 0.1)
 
 
 def _runs(pid: int) -> bool:
