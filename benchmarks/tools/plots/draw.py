@@ -70,9 +70,9 @@ def memory(results: list[dict], path: Path) -> None:
     figure, (axis,) = panels(1, 3)
     axis.plot(range(len(curve)), curve, color=COLOURS[0], marker="o", markersize=3)
     axis.axhline(curve[0] * budget["bound"], color=COLOURS[2], linewidth=0.8, linestyle="--")
-    axis.annotate("budget", (0, curve[0] * budget["bound"]), color=COLOURS[2], va="bottom")
+    axis.annotate("budget", (0, curve[0] * budget["bound"]), color=COLOURS[2], va="top")
     axis.set_title(shown[0]["title"], loc="left")
-    axis.set(xlabel="swaps", ylabel="MiB", ylim=(0, None))
+    axis.set(xlabel="swaps", ylabel="MiB", ylim=(0, None), xticks=range(0, len(curve), 5))
     save(figure, path)
 
 
