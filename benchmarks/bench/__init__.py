@@ -1,0 +1,1 @@
+"""Measures model-sidecar beside its peers; `make bench` runs it."""
