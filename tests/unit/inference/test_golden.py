@@ -12,9 +12,10 @@ import models
 import pictures
 from inference.bundle import Bundle, parse_bundle
 from inference.errors import Refused
+from inference.execution import Execution
+from inference.gate import load
 from inference.golden import is_quick, run_examples, warm_up
-from inference.loader import load
-from inference.model import Model, Threading
+from inference.model import Model
 from inference.pipeline import Pipeline, build
 
 from .conftest import MakeModel
@@ -38,7 +39,7 @@ def refusal(given: Bundle, model: Model, pipeline: Pipeline | None = None) -> st
 
 def test_a_quick_model_is_given_one_thread(tmp_path: Path) -> None:
     models.add(tmp_path / "model.onnx")
-    loaded = load(tmp_path, Threading(threads=2, spinning=True), BOUND)
+    loaded = load(tmp_path, Execution(threads=2, spinning=True), BOUND)
     assert loaded.model._session.get_session_options().intra_op_num_threads == 1
 
 
