@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from threading import Event
 
+from model_fetcher import memory
 from model_fetcher.errors import IntegrityError, SourceChanged
 from model_fetcher.manifest import Manifest
 from model_fetcher.resolve import Wanted, resolve, version, version_path
@@ -89,6 +90,7 @@ class Delivery:
         if wanted.plain and self.wanted(wanted) is not None:
             raise SourceChanged(f"{self.source.url} changed while it was read")
         self.place.install(folder, name)
+        memory.trim()
         seconds = round(time.monotonic() - began, 3)
         log.info("fetched", extra=about | dict(ways) | {"seconds": seconds})
         return manifest
