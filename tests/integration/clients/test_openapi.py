@@ -1,5 +1,6 @@
 """Requests made up from /openapi.json: no failure, and no answer that it does not describe."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -17,7 +18,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import models
+from inference.app import create_app
 from inference.openapi import document
+from inference.registry import Registry
 from servers import Server
 from volumes import Volume
 
@@ -53,6 +56,17 @@ def described() -> dict[str, Any]:
                 if parameter["name"] in names:
                     parameter["schema"] = {"type": "string", "enum": names[parameter["name"]]}
     return api
+
+
+def test_every_path_that_is_served_is_described() -> None:
+    rules = create_app(Registry(), max_pixels=1, max_body=1).url_map.iter_rules()
+    served = {
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in rules
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    paths: dict[str, dict[str, Any]] = document()["paths"]
+    assert {(path, method) for path, operations in paths.items() for method in operations} == served
 
 
 schema = schemathesis.openapi.from_dict(described())
