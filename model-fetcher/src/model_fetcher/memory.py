@@ -1,6 +1,7 @@
 """Giving freed memory back to the system."""
 
 import ctypes
+from contextlib import suppress
 
 
 def trim() -> None:
@@ -8,7 +9,6 @@ def trim() -> None:
 
     glibc keeps the memory of ranges that were fetched in the arenas of the threads that fetched them.
     """
-    try:
+    # Another C library has no such function.
+    with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError):
-        pass  # another C library
