@@ -11,13 +11,13 @@ import click
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
-import inference.exposition
-import inference.metrics
 import inference.settings
+import inference.telemetry.exposition
+import inference.telemetry.metrics
 import model_fetcher.cli
 import model_fetcher.status
-from inference.cpu import Budget
-from inference.registry import Registry
+from inference.machine.cpu import Budget
+from inference.models.registry import Registry
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = "<!-- Made by `make docs` from the programs: edit those. -->\n\n"
@@ -126,8 +126,8 @@ _HEAD = ("metric", "type", "labels", "meaning")
 
 def metrics() -> str:
     """The page of all metrics."""
-    empty = inference.exposition.State(Registry(), Budget(1, 1, 1, False))
-    own = [m for m in vars(inference.metrics).values() if isinstance(m, MetricWrapperBase)]
+    empty = inference.telemetry.exposition.State(Registry(), Budget(1, 1, 1, False))
+    own = [m for m in vars(inference.telemetry.metrics).values() if isinstance(m, MetricWrapperBase)]
     described = [m for wrapper in own for m in wrapper.describe()]
     labels = {wrapper._name: wrapper._labelnames for wrapper in own}
     server = [*described, *empty.collect()]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.cgroup import Group, Place, groups
+from inference.machine.cgroup import Group, Place, groups
 
 
 @contextmanager

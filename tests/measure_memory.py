@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 import models
-from inference.execution import Execution
-from inference.memory import Growth, anonymous
-from inference.model import Model
-from inference.optimise import take_as_it_is
+from inference.machine.memory import Growth, anonymous
+from inference.models.execution import Execution
+from inference.models.model import Model
+from inference.models.optimise import take_as_it_is
 from servers import Server, eventually, tensor
 from volumes import Volume
 
@@ -44,7 +44,7 @@ def loads(root: Path) -> None:
             path.parent.mkdir()
         models.big(paths["inside"], size, 1)
         models.big_beside(paths["beside"], size, 1)
-        making = [sys.executable, "-m", "inference.optimise"]
+        making = [sys.executable, "-m", "inference.models.optimise"]
         subprocess.run([*making, paths["inside"], paths["copy"].parent], check=True)
         results: dict[str, list[list[float]]] = {kind: [] for kind in paths}
         for _ in range(ROUNDS):

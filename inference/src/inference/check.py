@@ -6,13 +6,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference import cpu, golden, units
-from inference.bundle import TensorExample
-from inference.execution import Execution
-from inference.gate import Loaded, load
-from inference.model import MODEL_FILE
+from inference import units
+from inference.machine import cpu
+from inference.models import golden
+from inference.models.bundle import TensorExample
+from inference.models.execution import Execution
+from inference.models.gate import Loaded, load
+from inference.models.model import MODEL_FILE
+from inference.protocol.signature import TensorSpec
 from inference.settings import OPTIONS
-from inference.signature import TensorSpec
 
 # A few runs or this long, whichever is less.
 RUNS, RUN_SECONDS = 20, 1.0

@@ -10,12 +10,12 @@ import click
 from inference import __version__, logs, server
 from inference.check import check_bundle
 from inference.errors import Refused, SettingsError
-from inference.listener import open_socket
 from inference.logs import fields, logger
 from inference.server import Sockets
 from inference.settings import OPTIONS, Settings, read_settings
 from inference.signals import Stop, leave
 from inference.supervisor import Supervisor
+from inference.web.listener import open_socket
 
 FAILED, USAGE = 1, 2
 

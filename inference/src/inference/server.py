@@ -8,24 +8,24 @@ from dataclasses import dataclass
 
 import onnxruntime
 
-from inference import cgroup, cpu, memory
-from inference.app import create_app
-from inference.cgroup import Place
-from inference.copies import Copies
-from inference.direct import Direct
-from inference.dispatch import Dispatcher, LoopDispatcher
-from inference.execution import Execution, find_libraries, stalls_while_loading
-from inference.exposition import State, tell_others
-from inference.listener import Listener
-from inference.loader import Loader
 from inference.logs import fields, logger
-from inference.observe import Observer, sinks
-from inference.registry import Registry
-from inference.routes.admin import make_admin
+from inference.machine import cgroup, cpu, memory
+from inference.machine.cgroup import Place
+from inference.models.copies import Copies
+from inference.models.execution import Execution, find_libraries, stalls_while_loading
+from inference.models.loader import Loader
+from inference.models.registry import Registry
+from inference.models.switch import Means
+from inference.models.watch import Watch
 from inference.settings import Settings
 from inference.signals import Stop
-from inference.switch import Means
-from inference.watch import Watch
+from inference.telemetry.exposition import State, tell_others
+from inference.telemetry.observe import Observer, sinks
+from inference.web.app import create_app
+from inference.web.direct import Direct
+from inference.web.dispatch import Dispatcher, LoopDispatcher
+from inference.web.listener import Listener
+from inference.web.routes.admin import make_admin
 
 ADMIN_MAX_BODY = 1 << 16
 _CURE = fields(cure="give probes more time than a load takes, or several --workers")

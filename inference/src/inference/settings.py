@@ -9,7 +9,7 @@ from typing import Any
 
 from inference import units
 from inference.errors import SettingsError
-from inference.execution import provider
+from inference.models.execution import provider
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

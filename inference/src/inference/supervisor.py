@@ -17,12 +17,12 @@ from tempfile import TemporaryDirectory
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from inference import board
 from inference.logs import fields, logger
-from inference.metrics import MULTIPROCESS
 from inference.server import Sockets
 from inference.settings import Settings
 from inference.signals import Stop
+from inference.telemetry import board
+from inference.telemetry.metrics import MULTIPROCESS
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 # A worker that lived that long is started again without a pause.

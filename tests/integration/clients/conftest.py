@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 import models
-from inference.datatypes import BY_NAME
+from inference.protocol.datatypes import BY_NAME
 from servers import Server
 from volumes import Volume
 

@@ -18,9 +18,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import models
-from inference.app import create_app
-from inference.openapi import document
-from inference.registry import Registry
+from inference.models.registry import Registry
+from inference.telemetry.observe import Observer
+from inference.web.app import create_app
+from inference.web.openapi import document
 from servers import Server
 from volumes import Volume
 
@@ -59,7 +60,7 @@ def described() -> dict[str, Any]:
 
 
 def test_every_path_that_is_served_is_described() -> None:
-    rules = create_app(Registry(), max_pixels=1, max_body=1).url_map.iter_rules()
+    rules = create_app(Registry(), Observer(), max_pixels=1, max_body=1).url_map.iter_rules()
     served = {
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in rules

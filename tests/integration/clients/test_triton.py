@@ -8,7 +8,7 @@ import pytest
 import tritonclient.http as triton  # type: ignore[import-untyped]
 from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]
 
-from inference.datatypes import BY_NAME
+from inference.protocol.datatypes import BY_NAME
 from servers import Server
 
 

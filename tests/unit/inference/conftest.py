@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from inference.execution import Execution
-from inference.model import Model
-from inference.signature import Signature
+from inference.models.execution import Execution
+from inference.models.model import Model
+from inference.protocol.signature import Signature
 
 MakeModel = Callable[..., Model]
 SINGLE = Execution(threads=1, spinning=False)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 import models
-from inference import batches
-from inference.bundle import Batching
 from inference.errors import BadRequest, Refused
-from inference.model import Model
-from inference.signature import Signature
-from inference.tensors import InferRequest, Output
+from inference.models import batches
+from inference.models.bundle import Batching
+from inference.models.model import Model
+from inference.protocol.signature import Signature
+from inference.protocol.tensors import InferRequest, Output
 
 from .conftest import MakeModel
 

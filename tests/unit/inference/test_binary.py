@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import models
-from inference import binary
-from inference.binary import to_array, to_bytes, whole
-from inference.datatypes import BY_NAME, BYTES, Datatype
 from inference.errors import BadRequest
-from inference.execution import Execution
-from inference.model import Model
-from inference.results import classes, encode
-from inference.signature import Signature, TensorSpec
-from inference.tensors import InferRequest, Output, decode
+from inference.models.execution import Execution
+from inference.models.model import Model
+from inference.protocol import binary
+from inference.protocol.binary import to_array, to_bytes, whole
+from inference.protocol.datatypes import BY_NAME, BYTES, Datatype
+from inference.protocol.results import classes, encode
+from inference.protocol.signature import Signature, TensorSpec
+from inference.protocol.tensors import InferRequest, Output, decode
 
 NUMERIC = [datatype for datatype in BY_NAME.values() if datatype is not BYTES]
 SHAPES = st.lists(st.integers(0, 5), max_size=4).map(tuple)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from inference.bundle import Batching, Bundle, ImageExample, TensorExample, parse_bundle, read_bundle
 from inference.errors import Refused
+from inference.models.bundle import Batching, Bundle, ImageExample, TensorExample, parse_bundle, read_bundle
 
 
 def refusal(value: Any, directory: Path) -> str:

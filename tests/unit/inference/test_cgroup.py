@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from inference.cgroup import Memory, Place, memory
+from inference.machine.cgroup import Memory, Place, memory
 
 
 def group(directory: Path, files: dict[str, str]) -> None:

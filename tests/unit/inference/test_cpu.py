@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.cgroup import Place
-from inference.cpu import allowed_cpus, budget, quota
+from inference.machine.cgroup import Place
+from inference.machine.cpu import allowed_cpus, budget, quota
 
 
 def write(path: Path, text: str) -> None:

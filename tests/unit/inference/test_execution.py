@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.execution import Execution, provider, stalls_while_loading
+from inference.models.execution import Execution, provider, stalls_while_loading
 
 
 def test_takes_a_provider_that_is_installed() -> None:

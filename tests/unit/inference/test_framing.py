@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from inference.datatypes import BY_NAME, BYTES, Datatype
 from inference.errors import BadRequest
-from inference.results import encode
-from inference.signature import Signature, TensorSpec
-from inference.tensors import InferRequest, Output, decode
-from inference.values import Array
+from inference.protocol.datatypes import BY_NAME, BYTES, Datatype
+from inference.protocol.results import encode
+from inference.protocol.signature import Signature, TensorSpec
+from inference.protocol.tensors import InferRequest, Output, decode
+from inference.protocol.values import Array
 
 # This client takes and gives BF16 as FP32.
 DATATYPES = [datatype for datatype in BY_NAME.values() if datatype.name != "BF16"]

@@ -10,13 +10,13 @@ from onnx import TensorProto, helper
 
 import models
 import pictures
-from inference.bundle import Bundle, parse_bundle
 from inference.errors import Refused
-from inference.execution import Execution
-from inference.gate import load
-from inference.golden import is_quick, run_examples, warm_up
-from inference.model import Model
-from inference.pipeline import Pipeline, build
+from inference.models.bundle import Bundle, parse_bundle
+from inference.models.execution import Execution
+from inference.models.gate import load
+from inference.models.golden import is_quick, run_examples, warm_up
+from inference.models.model import Model
+from inference.models.pipeline import Pipeline, build
 
 from .conftest import MakeModel
 

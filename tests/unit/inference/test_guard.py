@@ -5,7 +5,7 @@ import pytest
 
 import models
 from inference.errors import BadRequest
-from inference.guard import Guard, TooSlow
+from inference.web.guard import Guard, TooSlow
 
 from .conftest import MakeModel
 

@@ -13,10 +13,10 @@ from PIL import Image as Pillow
 
 import models
 import pictures
-from inference.bundle import Image, parse_bundle
 from inference.errors import BadRequest, Refused
-from inference.images import Preprocessing, from_base64, resolve, to_array, to_batch
-from inference.signature import Signature
+from inference.models.bundle import Image, parse_bundle
+from inference.models.images import Preprocessing, from_base64, resolve, to_array, to_batch
+from inference.protocol.signature import Signature
 
 MakeSignature = Callable[..., Signature]
 BOUND = 10_000

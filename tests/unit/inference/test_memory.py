@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inference.memory import Growth, anonymous, trim
+from inference.machine.memory import Growth, anonymous, trim
 
 MIB = 1 << 20
 

@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto
 
 import models
-from inference.datatypes import BY_NAME
 from inference.errors import BadRequest, Refused
-from inference.model import Model
+from inference.models.model import Model
+from inference.protocol.datatypes import BY_NAME
 
 from .conftest import SINGLE, MakeModel
 

@@ -10,10 +10,10 @@ import onnx
 import pytest
 
 import models
-from inference.copies import Copies, key
-from inference.model import MODEL_FILE, Model
-from inference.optimise import main, take_as_it_is
-from inference.volume import Target, read_target
+from inference.models.copies import Copies, key
+from inference.models.model import MODEL_FILE, Model
+from inference.models.optimise import main, take_as_it_is
+from inference.models.volume import Target, read_target
 from volumes import Volume
 
 from .conftest import SINGLE

@@ -1,6 +1,6 @@
 """Which models the I/O loop runs itself."""
 
-from inference.pace import FIRST_PAUSE_NS, MAX_BYTES, QUICK_NS, SLOW_NS, SOON, WAITING, WINDOW, Pace
+from inference.models.pace import FIRST_PAUSE_NS, MAX_BYTES, QUICK_NS, SLOW_NS, SOON, WAITING, WINDOW, Pace
 
 QUICK, SLOW = QUICK_NS / 2, SLOW_NS * 2
 # Long after the process began.

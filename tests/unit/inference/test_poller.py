@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference.poller import Poller
+from inference.web.poller import Poller
 
 
 class End:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.cgroup import Memory
-from inference.room import Estimate, Weights, need, need_to_optimise, plan, weigh
+from inference.machine.cgroup import Memory
+from inference.models.room import Estimate, Weights, need, need_to_optimise, plan, weigh
 
 MIB = 1 << 20
 INSIDE, BESIDE = Weights(inside=100 * MIB, beside=0), Weights(inside=0, beside=100 * MIB)

@@ -9,8 +9,8 @@ import pytest
 
 import pictures
 from inference.errors import BadRequest
-from inference.score import answer, probabilities, ranked
-from inference.score import pictures as read
+from inference.models.score import answer, probabilities, ranked
+from inference.models.score import pictures as read
 
 
 def body(value: Any) -> bytes:

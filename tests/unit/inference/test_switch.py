@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import models
-from inference.cgroup import Place, memory
-from inference.copies import Copies
 from inference.errors import Refused
-from inference.model import Model
-from inference.registry import Registry
-from inference.switch import Means, Switch
-from inference.volume import Target, read_target
+from inference.machine.cgroup import Place, memory
+from inference.models.copies import Copies
+from inference.models.model import Model
+from inference.models.registry import Registry
+from inference.models.switch import Means, Switch
+from inference.models.volume import Target, read_target
 from volumes import Volume
 
 from .conftest import SINGLE

@@ -9,9 +9,9 @@ import pytest
 
 import models
 from inference.errors import BadRequest
-from inference.results import encode
-from inference.signature import Signature
-from inference.tensors import InferRequest, Output, decode
+from inference.protocol.results import encode
+from inference.protocol.signature import Signature
+from inference.protocol.tensors import InferRequest, Output, decode
 
 MakeSignature = Callable[..., Signature]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.datatypes import BF16, BY_NAME
-from inference.values import MANY, parse, plain
+from inference.protocol.datatypes import BF16, BY_NAME
+from inference.protocol.values import MANY, parse, plain
 
 INTEGERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"]
 FLOATS = ["FP16", "BF16", "FP32", "FP64"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.volume import digest, model_names, read_target
+from inference.models.volume import digest, model_names, read_target
 from volumes import Volume
 from volumes import digest as expected_digest
 

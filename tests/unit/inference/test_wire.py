@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
 
-from inference.parser import Body, Parser
-from inference.replies import Reply, compressed
-from inference.wire import View, head
+from inference.web.parser import Body, Parser
+from inference.web.replies import Reply, compressed
+from inference.web.wire import View, head
 
 HEADS = [
     b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-Two: a\r\nX-Two: b\r\n\r\n",

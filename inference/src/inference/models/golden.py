@@ -1,0 +1,164 @@
+"""The gate: a version that does not reproduce its golden examples never takes traffic."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import BadRequest, Refused
+from inference.models.bundle import Bundle, Example, ImageExample, TensorExample
+from inference.models.model import Model
+from inference.models.pace import QUICK_NS
+from inference.models.pipeline import Pipeline
+from inference.protocol.datatypes import BYTES, Datatype
+from inference.protocol.signature import VARIABLE, Signature, TensorSpec, names
+from inference.protocol.values import Array, parse
+
+# The shortest of so many runs counts: others may have had the CPU.
+QUICK_RUNS = 5
+
+
+def warm_up(model: Model) -> str | None:
+    """Run the model once on zeros, every variable dimension taken as 1; return why that fails, if it does.
+
+    A failure is no refusal: a model may well need more than one of something.
+    """
+    try:
+        model.run(zeros(model.signature))
+    except BadRequest as error:
+        return error.message
+    return None
+
+
+def is_quick(model: Model) -> bool:
+    """Tell whether a run on zeros is so short that threads within it cost more than they bring.
+
+    They spin between runs: on a busy machine a small model takes twice the CPU time with them.
+    """
+    inputs, took = zeros(model.signature), []
+    for _ in range(QUICK_RUNS):
+        started = time.perf_counter_ns()
+        model.run(inputs)
+        took.append(time.perf_counter_ns() - started)
+    return min(took) < QUICK_NS
+
+
+def zeros(signature: Signature) -> dict[str, Array]:
+    """Make inputs of zeros and empty strings, every variable dimension taken as 1."""
+    return {spec.name: _zeros(spec) for spec in signature.inputs}
+
+
+def _zeros(spec: TensorSpec) -> Array:
+    shape = [1 if length == VARIABLE else length for length in spec.shape]
+    return np.full(shape, "", object) if spec.datatype is BYTES else np.zeros(shape, spec.datatype.dtype)
+
+
+def run_examples(bundle: Bundle, model: Model, pipeline: Pipeline | None, max_pixels: int) -> None:
+    """Run all golden examples; raises Refused with the first that differs, numbered from 1."""
+    for number, example in enumerate(bundle.examples, 1):
+        try:
+            _run(example, model, pipeline, max_pixels)
+        except BadRequest as error:
+            raise Refused(f"example {number}: {error.message}") from None
+        except (Refused, ValueError) as error:
+            raise Refused(f"example {number}: {error}") from None
+
+
+def _run(example: Example, model: Model, pipeline: Pipeline | None, max_pixels: int) -> None:
+    if isinstance(example, TensorExample):
+        _run_tensors(example, model)
+    elif pipeline is None:
+        raise Refused("is a picture, and serving.json has no image section to read it by")
+    else:
+        _run_picture(example, model, pipeline, max_pixels)
+
+
+def _run_picture(example: ImageExample, model: Model, pipeline: Pipeline, max_pixels: int) -> None:
+    try:
+        data = example.image.read_bytes()
+    except OSError as error:
+        raise Refused(f"{example.image.name}: cannot be read: {error.strerror}") from None
+    ((best, *_),) = pipeline.score(model, [data], max_pixels)
+    label, percent = best
+    if label != example.label:
+        raise Refused(f"{example.image.name} is given {label!r} ({percent} %), expected {example.label!r}")
+
+
+def _run_tensors(example: TensorExample, model: Model) -> None:
+    expected = _expected(example, model.signature)
+    results = model.run(example_inputs(example, model.signature), list(expected))
+    for name, wanted in expected.items():
+        compare(name, results[name], wanted, example.tolerance)
+
+
+def example_inputs(example: TensorExample, signature: Signature) -> dict[str, Array]:
+    """Make an example's input arrays; raises Refused if they do not fit the model."""
+    if set(example.inputs) != {spec.name for spec in signature.inputs}:
+        raise Refused(f"gives inputs {', '.join(example.inputs)}; the model takes {names(signature.inputs)}")
+    return {spec.name: _input(spec, example.inputs[spec.name]) for spec in signature.inputs}
+
+
+def _input(spec: TensorSpec, data: Any) -> Array:
+    array = _parsed(f"input {spec.name!r}", data, spec.datatype)
+    if not spec.fits(array.shape):
+        raise Refused(
+            f"input {spec.name!r}: shape is {list(array.shape)}, the model takes {list(spec.shape)}"
+        )
+    return array
+
+
+def inputs_of(bundle: Bundle, signature: Signature) -> Iterator[dict[str, Array]]:
+    """Yield the inputs of all examples that are tensors; raises Refused if they do not fit the model."""
+    for example in bundle.examples:
+        if isinstance(example, TensorExample):
+            yield example_inputs(example, signature)
+
+
+def _expected(example: TensorExample, signature: Signature) -> dict[str, Array]:
+    expected = {}
+    for name, data in example.outputs.items():
+        spec = signature.output(name)
+        if spec is None:
+            raise Refused(
+                f"output {name!r}: the model has no such output; it gives {names(signature.outputs)}"
+            )
+        expected[name] = _parsed(f"output {name!r}", _with_nan(data), spec.datatype)
+    return expected
+
+
+def _with_nan(data: Any) -> Any:
+    """JSON has no NaN: a null among the expected numbers stands for one."""
+    if isinstance(data, list):
+        return [_with_nan(item) for item in data]
+    return float("nan") if data is None else data
+
+
+def _parsed(what: str, data: Any, datatype: Datatype) -> Array:
+    try:
+        return parse(data, datatype)
+    except ValueError as error:
+        raise Refused(f"{what}: {error}") from None
+
+
+def compare(name: str, given: Array, wanted: Array, tolerance: float) -> None:
+    """Raise Refused if an output is not the wanted one, by a tolerance both absolute and relative."""
+    if given.shape != wanted.shape:
+        raise Refused(f"output {name!r}: shape is {list(given.shape)}, expected {list(wanted.shape)}")
+    same = _same(given, wanted, tolerance)
+    if same.all():
+        return
+    at = tuple(int(index) for index in np.argwhere(~same)[0])
+    place = ",".join(map(str, at))
+    raise Refused(
+        f"output {name!r}[{place}] is {given[at]}, expected {wanted[at]} (tolerance {tolerance:g}); "
+        f"{int((~same).sum())} of {same.size} values differ"
+    )
+
+
+def _same(given: Array, wanted: Array, tolerance: float) -> NDArray[np.bool_]:
+    if wanted.dtype.kind in "Ob":
+        return np.asarray(given == wanted, np.bool_)
+    a, b = given.astype(np.float64), wanted.astype(np.float64)
+    return np.isclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)

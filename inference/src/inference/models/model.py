@@ -1,0 +1,131 @@
+"""A model in onnxruntime."""
+
+import copy
+import ctypes
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from inference.errors import BadRequest, Refused
+from inference.models.execution import PROVIDERS, Execution
+from inference.protocol.datatypes import BF16, BY_ONNX
+from inference.protocol.signature import VARIABLE, Signature, TensorSpec
+from inference.protocol.values import Array
+
+# onnxruntime writes its own lines to stderr; whatever matters also comes as an exception.
+onnxruntime.set_default_logger_severity(4)
+
+MODEL_FILE = "model.onnx"
+# Changes onnxruntime's options before a model is loaded.
+Adjust = Callable[[onnxruntime.SessionOptions], None]
+# A run with inputs of that many bytes gives back what it took beyond the usual. For a smaller one, that would
+# be a noticeable part of its time.
+_LARGE_INPUTS = 1 << 16
+_GIVE_BACK = onnxruntime.RunOptions()
+_GIVE_BACK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+
+class Model:
+    """A loaded model. `run` may be called from many threads at once; it releases the GIL."""
+
+    _session: Any = None
+
+    def __init__(self, path: Path, execution: Execution, adjust: Adjust | None = None) -> None:
+        """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused."""
+        # Called, by any thread, once the memory of the model is free again.
+        self.released: Callable[[], None] = lambda: None
+        if not path.is_file():
+            raise Refused(f"the bundle has no {MODEL_FILE}; add it")
+        try:
+            options = _options(execution)
+            if adjust:
+                adjust(options)
+            self._session = onnxruntime.InferenceSession(path, options, providers=execution.providers())
+        except Exception as error:  # onnxruntime's exceptions have no common class but this
+            raise Refused(f"{MODEL_FILE}: onnxruntime cannot load it: {_sentence(error, path)}") from None
+        wanted = PROVIDERS[execution.provider]
+        if wanted not in self._session.get_providers():
+            raise Refused(f"{wanted} does not start here: onnxruntime fell back to the CPU; check the device")
+        self.signature = Signature(
+            tuple(_spec(node, "input") for node in self._session.get_inputs()),
+            tuple(_spec(node, "output") for node in self._session.get_outputs()),
+        )
+        tensors = self.signature.inputs + self.signature.outputs
+        self._has_bf16 = any(spec.datatype is BF16 for spec in tensors)
+
+    def __del__(self) -> None:
+        """Free the session, and only then tell that its memory is free."""
+        self._session = None
+        self.released()
+
+    def hollow(self) -> "Model":
+        """Return a model of the same signature that holds no memory and cannot run."""
+        hollow = copy.copy(self)
+        hollow._session, hollow.released = None, lambda: None
+        return hollow
+
+    def run(
+        self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None, options: Any = None
+    ) -> dict[str, Array]:
+        """Run the model on arrays that fit its signature; `outputs` None is all of them.
+
+        `options` are onnxruntime's RunOptions, by which another thread can end the run. Raises BadRequest if
+        the model fails on the arrays: what fits the signature can still be out of range.
+        """
+        wanted = list(outputs or (spec.name for spec in self.signature.outputs))
+        try:
+            results = self._run(wanted, inputs, options)
+        except Exception as error:  # as above
+            raise BadRequest(f"the model fails on these inputs: {_sentence(error)}") from None
+        return dict(zip(wanted, results, strict=True))
+
+    def _run(self, outputs: list[str], inputs: Mapping[str, Array], options: Any) -> list[Array]:
+        if not self._has_bf16:
+            if options is None and sum(array.nbytes for array in inputs.values()) >= _LARGE_INPUTS:
+                options = _GIVE_BACK
+            return list(self._session.run(outputs, inputs, options))
+        words = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        values = {name: _to_ort(array) for name, array in words.items()}
+        return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values, options)]
+
+
+def _options(execution: Execution) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = execution.threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if execution.spinning else "0")
+    return options
+
+
+def _spec(node: Any, kind: str) -> TensorSpec:
+    datatype = BY_ONNX.get(node.type)
+    if datatype is None:
+        cure = "; for a scikit-learn model, convert it with zipmap=False" if "map(" in node.type else ""
+        raise Refused(f"{MODEL_FILE}: {kind} {node.name!r} is {node.type}, which v2 cannot carry{cure}")
+    shape = tuple(length if isinstance(length, int) and length >= 0 else VARIABLE for length in node.shape)
+    return TensorSpec(node.name, datatype, shape)
+
+
+def _to_ort(array: Array) -> Any:
+    if array.dtype != BF16.dtype:
+        return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+    return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), BF16.number)
+
+
+def _from_ort(value: Any) -> Array:
+    if value.data_type() != BF16.onnx:
+        return np.asarray(value.numpy())
+    shape = value.shape()
+    words = (ctypes.c_uint16 * math.prod(shape)).from_address(value.data_ptr())
+    return np.array(words, np.uint16).view(BF16.dtype).reshape(shape)
+
+
+def _sentence(error: Exception, path: Path | None = None) -> str:
+    """Return the first line of an error of onnxruntime, without its marks and our directories."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    text = text.removeprefix("[ONNXRuntimeError] : ")
+    return text.replace(f"{path.parent}/", "") if path else text

@@ -1,0 +1,78 @@
+"""Whether a new model fits beside the old one, or must take its place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.machine.cgroup import Memory
+from inference.models.model import MODEL_FILE
+
+# What a process takes for a load besides the weights.
+_BASE = 16 << 20
+# Peak of anonymous memory by byte of weights, as docs/memory.md has it: those inside the model are parsed,
+# then packed (2.0); those beside it are mapped, then packed (1.0); those of a copy are mapped packed, after a
+# moment in which they are read as they were (1.0).
+_INSIDE, _BESIDE, _OPTIMISED = 2.1, 1.1, 1.1
+# Of an optimised copy's making, whose process maps what it wrote too (3.1 and 2.1).
+_MAKING_INSIDE, _MAKING_BESIDE = 3.3, 2.3
+# What is left for requests.
+_RESERVE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The bytes of a model: in its own file, and in files beside it."""
+
+    inside: int
+    beside: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.inside + self.beside
+
+
+def weigh(directory: Path) -> Weights:
+    """Look at the files of a bundle; those that are not there weigh nothing."""
+    sizes = {path: path.stat().st_size for path in directory.rglob("*") if path.is_file()}
+    inside = sizes.pop(directory / MODEL_FILE, 0)
+    return Weights(inside, sum(sizes.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a load took at most, in bytes, and how many bytes of weights it had."""
+
+    peak: int
+    weights: int
+
+
+def need(weights: Weights, *, optimised: bool, last: Estimate | None) -> int:
+    """Return the bytes that loading takes at most: as the last load of this model did, by its size."""
+    if last and last.weights:
+        return _BASE + round(1.1 * last.peak / last.weights * weights.total)
+    if optimised:
+        return _BASE + round(_OPTIMISED * weights.total)
+    return _BASE + round(_INSIDE * weights.inside + _BESIDE * weights.beside)
+
+
+def need_to_optimise(weights: Weights) -> int:
+    """Return the bytes that making an optimised copy takes at most, in a process of its own."""
+    return 4 * _BASE + round(_MAKING_INSIDE * weights.inside + _MAKING_BESIDE * weights.beside)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whether there is room for both models, and the bytes that say so; `limit` None is no limit."""
+
+    fits: bool
+    need: int
+    limit: int | None = None
+    free: int | None = None
+
+
+def plan(memory: Memory | None, need: int) -> Plan:
+    """Decide whether `need` bytes more fit into memory."""
+    if memory is None:
+        return Plan(True, need)
+    free = memory.limit - memory.used - round(_RESERVE * memory.limit)
+    return Plan(need <= free, need, memory.limit, free)

@@ -1,0 +1,73 @@
+"""Tells of changes on the volume as they happen. A slow poll beside it finds what events miss."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+from inference.logs import fields, logger
+from inference.models.volume import LINK
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Wake for a link that came or moved, and for a directory that came, moved or went."""
+        names = {Path(str(path)).name for path in (event.src_path, event.dest_path) if path}
+        if LINK in names or isinstance(event, DirCreatedEvent | DirDeletedEvent | DirMovedEvent):
+            self._wake()
+
+
+class Watch:
+    """Watches the volume's root, and the directory of each model.
+
+    Never the link itself, nor anything behind it: a watch there goes deaf with the first switch.
+    """
+
+    def __init__(self, volume: Path, wake: Callable[[], None]) -> None:
+        """Start to watch; without inotify this warns, and the poll is all there is."""
+        self._volume = volume
+        self._handler = _Handler(wake)
+        self._observer: BaseObserver | None = Observer()
+        self._observer.daemon = True
+        # None: it cannot be watched, which is told once.
+        self._watched: dict[Path, ObservedWatch | None] = {}
+        try:
+            self._observer.start()
+        except OSError as error:
+            self._observer = None
+            logger.warning("no events, only polling", extra=fields(reason=str(error)))
+
+    def refresh(self) -> None:
+        """Watch what is new on the volume, and forget what is gone."""
+        if self._observer is None:
+            return
+        present = {self._volume, *(path for path in self._volume.iterdir() if path.is_dir())}
+        for path in self._watched.keys() - present:
+            if watch := self._watched.pop(path):
+                self._observer.unschedule(watch)
+        for path in present - self._watched.keys():
+            self._add(self._observer, path)
+
+    def _add(self, observer: BaseObserver, path: Path) -> None:
+        try:
+            self._watched[path] = observer.schedule(self._handler, str(path), recursive=False)
+        except OSError as error:
+            self._watched[path] = None
+            told = fields(path=path, reason=str(error))
+            logger.warning("cannot watch a directory; polling finds its changes", extra=told)
+
+    def stop(self) -> None:
+        """Stop to watch."""
+        if self._observer:
+            self._observer.stop()

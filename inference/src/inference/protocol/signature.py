@@ -1,0 +1,47 @@
+"""What a model takes and gives."""
+
+from dataclasses import dataclass
+
+from inference.protocol.datatypes import Datatype
+
+VARIABLE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A named tensor: its datatype and its shape, in which -1 is a dimension of any length."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether a tensor of this shape can be one of these."""
+        return len(shape) == len(self.shape) and all(
+            own in (VARIABLE, given) for own, given in zip(self.shape, shape, strict=True)
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Return the form that v2's model metadata has."""
+        return {"name": self.name, "datatype": self.datatype.name, "shape": list(self.shape)}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The inputs and outputs of a model, in the model's own order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def input(self, name: str) -> TensorSpec | None:
+        """Return the input of that name, if there is one."""
+        return next((spec for spec in self.inputs if spec.name == name), None)
+
+    def output(self, name: str) -> TensorSpec | None:
+        """Return the output of that name, if there is one."""
+        return next((spec for spec in self.outputs if spec.name == name), None)
+
+
+def names(specs: tuple[TensorSpec, ...]) -> str:
+    """Return the names for a sentence: `a, b`."""
+    return ", ".join(spec.name for spec in specs) or "none"

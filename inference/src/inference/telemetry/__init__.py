@@ -1,0 +1,1 @@
+"""What is told of requests and of models: metrics, headers, a log, traces."""

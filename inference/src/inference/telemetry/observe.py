@@ -1,0 +1,131 @@
+"""What is told of every answer: metrics, headers, and, if somebody wants it, a line of the log and a trace.
+
+Sources: `Server-Timing` is W3C's recommendation of that name; `X-Request-Id` is custom.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from inference.logs import fields, logger
+from inference.models.stats import Timing
+from inference.telemetry import metrics
+from inference.web.replies import Headers, Reply
+
+# What v2's statistics call the parts of a request, and what Server-Timing, metrics and traces do.
+STAGES = {"compute_input": "pre", "compute_infer": "infer", "compute_output": "post"}
+# Either of OpenTelemetry's variables turns traces on.
+TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+LONGEST_ID = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, as far as it is told. `request_id` and `traceparent` are headers of the client's."""
+
+    method: str
+    path: str
+    client: str
+    request_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request and its answer; `ns` is how long that took from dispatch, in nanoseconds."""
+
+    asked: Asked
+    request_id: str
+    route: str
+    model: str
+    reply: Reply
+    ns: int
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """The parts that it took, in their order, in nanoseconds; empty if no model was run."""
+        return stages(self.reply.timing) if self.reply.timing else {}
+
+
+class Sink(Protocol):
+    """Hears of answers, and must be quick about it."""
+
+    def tell(self, answer: Answered) -> None:
+        """Take note of an answer."""
+
+    def close(self) -> None:
+        """Finish."""
+
+
+class AccessLog:
+    """A sink that writes a line of the log for each answer."""
+
+    def tell(self, answer: Answered) -> None:
+        """Write the line."""
+        asked, reply = answer.asked, answer.reply
+        told = fields(
+            request_id=answer.request_id, client=asked.client, method=asked.method, path=asked.path,
+            status=int(reply.status), bytes=len(reply.body), model=answer.model, version=reply.version,
+            ms=round(answer.ns / 1e6, 3),
+        )  # fmt: skip
+        logger.info("answered", extra=told)
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class Observer:
+    """Tells of answers, to the metrics and to some sinks."""
+
+    def __init__(self, *sinks: Sink) -> None:
+        """Tell these, too."""
+        self._sinks = sinks
+
+    def answered(self, asked: Asked, route: str, model: str, reply: Reply, ns: int) -> Headers:
+        """Tell of an answer about `model` (empty: about none); return the headers that differ each time."""
+        metrics.answered(model, reply.version, route, reply.status, ns / 1e9)
+        if reply.timing:
+            metrics.spent(model, reply.version, stages(reply.timing))
+        identity = request_id(asked.request_id)
+        for sink in self._sinks:
+            sink.tell(Answered(asked, identity, route, model, reply, ns))
+        headers = (("X-Request-Id", identity),)
+        return (*headers, ("Server-Timing", server_timing(reply.timing))) if reply.timing else headers
+
+    def close(self) -> None:
+        """Let the sinks finish."""
+        for sink in self._sinks:
+            sink.close()
+
+
+def request_id(said: str | None) -> str:
+    """Return the client's id of a request, or else a new one."""
+    if said and len(said) <= LONGEST_ID and said.isascii() and said.isprintable():
+        return said
+    return f"{random.getrandbits(64):016x}"
+
+
+def stages(timing: Timing) -> dict[str, int]:
+    """Return the parts of a request in their order, in nanoseconds."""
+    return {"queue": timing.queue} | {
+        name: timing.laps[lap] for lap, name in STAGES.items() if lap in timing.laps
+    }
+
+
+def server_timing(timing: Timing) -> str:
+    """Write the header of that name; its unit is milliseconds."""
+    return ", ".join(f"{name};dur={ns / 1e6:.3f}" for name, ns in stages(timing).items())
+
+
+def sinks(access_log: bool, env: Mapping[str, str]) -> list[Sink]:
+    """Return who wants to hear of answers: the log if asked for, traces if a variable says where they go."""
+    wanted: list[Sink] = [AccessLog()] if access_log else []
+    if any(env.get(name) for name in TRACES):
+        try:
+            from inference.telemetry.tracing import Tracing
+        except ImportError:
+            logger.warning("no traces: OpenTelemetry is not installed; install inference[tracing]")
+        else:
+            wanted.append(Tracing())
+    return wanted

@@ -1,0 +1,14 @@
+"""What each path does. A handler is a plain function from what it needs to a Reply."""
+
+from inference.errors import UnsupportedMedia
+from inference.protocol.binary import CONTENT_TYPE, HEADER
+from inference.web.replies import JSON
+
+
+def require_json(content_type: str | None, *, may_be_absent: bool = False) -> None:
+    """Refuse a body that does not say it is JSON; raises UnsupportedMedia."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind == JSON or (may_be_absent and not kind):
+        return
+    cure = f"; raw tensors need the header {HEADER}" if kind == CONTENT_TYPE else ""
+    raise UnsupportedMedia(f"Content-Type is {kind or 'missing'}: send JSON, with Content-Type: {JSON}{cure}")
