@@ -1,4 +1,4 @@
-"""Writes an optimised copy of a model: `python -m inference.models.optimise MODEL COPY`, a process of its own.
+"""Writes an optimised copy of a model, in its own process: `python -m inference.models.optimise MODEL COPY`.
 
 onnxruntime writes the graph after all its optimisations, and the weights in a file beside it, packed as its
 kernels want them. Loading that is little work, and maps the weights: processes share them in the page cache.

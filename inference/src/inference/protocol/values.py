@@ -18,8 +18,8 @@ RAGGED = "the lists are not all of the same length and depth"
 _WANTED: dict[str, set[type]] = {"b": {bool, int}, "i": {int}, "u": {int}, "O": {str}}
 _NUMBERS: set[type] = {int, float}
 
-# Shorter lists are read the plain way.
-MANY = 64
+# Shorter lists are read the plain way, which is quicker for them.
+MANY = 1024
 _LIST_HEAD, _MARKED = 5, np.dtype([("mark", np.uint8), ("value", "<f8")])
 
 
