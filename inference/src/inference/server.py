@@ -20,7 +20,8 @@ from inference.models.watch import Watch
 from inference.settings import Settings
 from inference.signals import Stop
 from inference.telemetry.exposition import State, tell_others
-from inference.telemetry.observe import Observer, sinks
+from inference.telemetry.observe import Observer
+from inference.telemetry.sinks import sinks
 from inference.web.app import create_app
 from inference.web.direct import Direct
 from inference.web.dispatch import Dispatcher, LoopDispatcher

@@ -4,19 +4,15 @@ Sources: `Server-Timing` is W3C's recommendation of that name; `X-Request-Id` is
 """
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from inference.logs import fields, logger
 from inference.models.stats import Timing
 from inference.telemetry import metrics
 from inference.web.replies import Headers, Reply
 
 # What v2's statistics call the parts of a request, and what Server-Timing, metrics and traces do.
 STAGES = {"compute_input": "pre", "compute_infer": "infer", "compute_output": "post"}
-# Either of OpenTelemetry's variables turns traces on.
-TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 LONGEST_ID = 128
 
 
@@ -56,23 +52,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish."""
-
-
-class AccessLog:
-    """A sink that writes a line of the log for each answer."""
-
-    def tell(self, answer: Answered) -> None:
-        """Write the line."""
-        asked, reply = answer.asked, answer.reply
-        told = fields(
-            request_id=answer.request_id, client=asked.client, method=asked.method, path=asked.path,
-            status=int(reply.status), bytes=len(reply.body), model=answer.model, version=reply.version,
-            ms=round(answer.ns / 1e6, 3),
-        )  # fmt: skip
-        logger.info("answered", extra=told)
-
-    def close(self) -> None:
-        """Nothing is held back."""
 
 
 class Observer:
@@ -116,16 +95,3 @@ def stages(timing: Timing) -> dict[str, int]:
 def server_timing(timing: Timing) -> str:
     """Write the header of that name; its unit is milliseconds."""
     return ", ".join(f"{name};dur={ns / 1e6:.3f}" for name, ns in stages(timing).items())
-
-
-def sinks(access_log: bool, env: Mapping[str, str]) -> list[Sink]:
-    """Return who wants to hear of answers: the log if asked for, traces if a variable says where they go."""
-    wanted: list[Sink] = [AccessLog()] if access_log else []
-    if any(env.get(name) for name in TRACES):
-        try:
-            from inference.telemetry.tracing import Tracing
-        except ImportError:
-            logger.warning("no traces: OpenTelemetry is not installed; install inference[tracing]")
-        else:
-            wanted.append(Tracing())
-    return wanted
