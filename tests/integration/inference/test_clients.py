@@ -214,3 +214,14 @@ def test_a_client_that_reads_nothing_does_not_block_others(server: Server) -> No
     body = json.dumps({"inputs": [image(shape=(2000, 1, 8, 8), data=value)]}).encode()
     with crowd(server, 20, request(INFER, body) * 2):
         assert_serves(server)
+
+
+def test_requests_of_clients_that_vanished_are_not_run(busy: Server) -> None:
+    with connected(busy, rounds(300)) as first:
+        eventually(lambda: waiting(busy) == (1, 0), "one to run")
+        with crowd(busy, 3, rounds(100)):
+            eventually(lambda: waiting(busy) == (1, 3), "three to wait")
+        assert answer(first)[0] == 200
+    eventually(lambda: waiting(busy) == (0, 0), "nobody is left")
+    (stats,) = busy.get("/v2/models/slow/stats").json()["model_stats"]
+    assert stats["execution_count"] == 1
