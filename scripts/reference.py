@@ -12,8 +12,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
 import inference.settings
-import inference.telemetry.exposition
 import inference.telemetry.metrics
+import inference.web.exposition
 import model_fetcher.cli
 import model_fetcher.status
 from inference.machine.cpu import Budget
@@ -126,7 +126,7 @@ _HEAD = ("metric", "type", "labels", "meaning")
 
 def metrics() -> str:
     """The page of all metrics."""
-    empty = inference.telemetry.exposition.State(Registry(), Budget(1, 1, 1, False))
+    empty = inference.web.exposition.State(Registry(), Budget(1, 1, 1, False))
     own = [m for m in vars(inference.telemetry.metrics).values() if isinstance(m, MetricWrapperBase)]
     described = [m for wrapper in own for m in wrapper.describe()]
     labels = {wrapper._name: wrapper._labelnames for wrapper in own}

@@ -19,14 +19,14 @@ from inference.models.switch import Means
 from inference.models.watch import Watch
 from inference.settings import Settings
 from inference.signals import Stop
-from inference.telemetry.exposition import State, tell_others
-from inference.telemetry.observe import Observer
-from inference.telemetry.sinks import sinks
 from inference.web.app import create_app
 from inference.web.direct import Direct
 from inference.web.dispatch import Dispatcher, LoopDispatcher
+from inference.web.exposition import State, tell_others
 from inference.web.listener import Listener
+from inference.web.observe import Observer
 from inference.web.routes.admin import make_admin
+from inference.web.sinks import sinks
 
 ADMIN_MAX_BODY = 1 << 16
 _CURE = fields(cure="give probes more time than a load takes, or several --workers")

@@ -19,8 +19,8 @@ from schemathesis.specs.openapi.checks import (
 
 import models
 from inference.models.registry import Registry
-from inference.telemetry.observe import Observer
 from inference.web.app import create_app
+from inference.web.observe import Observer
 from inference.web.openapi import document
 from servers import Server
 from volumes import Volume

@@ -1,1 +1,1 @@
-"""What is told of requests and of models: metrics, headers, a log, traces."""
+"""What is counted, under our names and under those of Triton."""

@@ -11,8 +11,8 @@ from werkzeug.exceptions import NotFound as NoSuchPath
 from inference.models.registry import Registry
 from inference.protocol.binary import HEADER
 from inference.telemetry import metrics
-from inference.telemetry.observe import Asked, Observer
 from inference.web import compression
+from inference.web.observe import Asked, Observer
 from inference.web.replies import Reply, all_headers, compressed, error_body, error_reply
 from inference.web.routes import docs, page, repository, score, v2, version
 from inference.web.routes.infer import Ask, infer

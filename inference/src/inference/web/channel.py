@@ -12,7 +12,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
-from inference.telemetry.observe import Asked
+from inference.web.observe import Asked
 from inference.web.parser import Body, Parser
 from inference.web.replies import Headers, Reply, error_body
 from inference.web.wire import ONE_WRITE_BYTES, View, head

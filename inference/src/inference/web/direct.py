@@ -17,10 +17,10 @@ from inference.models.model import Model
 from inference.models.registry import Registry, Served
 from inference.protocol.binary import HEADER
 from inference.telemetry.metrics import QUEUED, in_flight
-from inference.telemetry.observe import Observer
 from inference.web.channel import Channel, asked
 from inference.web.compression import expand
 from inference.web.guard import Guard, TooSlow
+from inference.web.observe import Observer
 from inference.web.replies import Reply, compressed, error_reply
 from inference.web.routes.infer import Ask, Run, infer
 from inference.web.routes.score import score_pictures

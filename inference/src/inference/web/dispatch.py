@@ -7,7 +7,7 @@ requests that it has read by then. A request beyond the bounded queue is answere
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
@@ -56,14 +56,17 @@ class LoopDispatcher:
             if channel.choked():
                 self._arrived.append(channel)
             elif channel.connected:
-                self._safely(self._place, channel)
+                self._safely([channel], self._place, channel)
         return LONGEST_SLEEP
 
-    def _safely(self, do: Callable[..., None], *arguments: Any) -> None:
+    def _safely(self, channels: Iterable[Channel], do: Callable[..., None], *arguments: Any) -> None:
+        """Do something; if that fails, end the connections that would wait for its answer for ever."""
         try:
             do(*arguments)
         except Exception:
             logger.exception("a connection failed")
+            for channel in channels:
+                channel.handle_close()
 
     def _place(self, channel: Channel) -> None:
         channel.service()
@@ -91,9 +94,10 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
         sleep = super().turn()
         quick, self._quick = self._quick, {}
         for served, calls in quick.values():
-            self._safely(self._serve_now, served, calls)
+            channels = [call.channel for call in calls]
+            self._safely(channels, self._serve_now, served, calls)
         for lane in self._lanes.values():
-            self._safely(self._tend, lane)
+            self._safely((), self._tend, lane)
             sleep = min(sleep, lane.sleep())
         return sleep
 

@@ -13,9 +13,9 @@ from waitress.server import TcpWSGIServer
 
 from inference.logs import logger
 from inference.signals import leave
-from inference.telemetry.observe import Observer
 from inference.web.channel import Channel
 from inference.web.dispatch import LoopDispatcher
+from inference.web.observe import Observer
 from inference.web.poller import Poller
 
 if TYPE_CHECKING:

@@ -64,6 +64,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     # Of a head that cannot be read.
     command = ""
+    _chunks: memoryview | None = None
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read a head; raises waitress's ParsingError and TransferEncodingNotImplemented."""
@@ -82,7 +83,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """Return the whole body."""
         if isinstance(self.body_rcv, Body):
             return self.body_rcv.view()
-        return memoryview(self.get_body_stream().read())
+        if self._chunks is None:
+            # The stream of a body whose length was not known can be read once.
+            self._chunks = memoryview(self.get_body_stream().read())
+        return self._chunks
 
 
 @lru_cache(maxsize=REMEMBERED_HEADS)

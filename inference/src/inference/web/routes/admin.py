@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from inference.models.registry import Registry
-from inference.telemetry.exposition import State, render
+from inference.web.exposition import State, render
 from inference.web.replies import Reply, error_body, json_reply
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from inference.logs import fields, logger
-from inference.telemetry.observe import Answered, Sink
+from inference.web.observe import Answered, Sink
 
 # Either of OpenTelemetry's variables turns traces on.
 TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -31,7 +31,7 @@ def sinks(access_log: bool, env: Mapping[str, str]) -> list[Sink]:
     wanted: list[Sink] = [AccessLog()] if access_log else []
     if any(env.get(name) for name in TRACES):
         try:
-            from inference.telemetry.tracing import Tracing
+            from inference.web.tracing import Tracing
         except ImportError:
             logger.warning("no traces: OpenTelemetry is not installed; install inference[tracing]")
         else:

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from inference import __version__
-from inference.telemetry.observe import Answered
+from inference.web.observe import Answered
 
 FLUSH_MS = 2000
 _W3C = TraceContextTextMapPropagator()
