@@ -19,6 +19,7 @@ from inference.models.switch import Means
 from inference.models.watch import Watch
 from inference.settings import Settings
 from inference.signals import Stop
+from inference.telemetry import metrics
 from inference.web.app import create_app
 from inference.web.direct import Direct
 from inference.web.dispatch import Dispatcher, LoopDispatcher
@@ -56,6 +57,8 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
     watch = _follow(settings, loader)
     while only_when_ready and not registry.ready() and not stop.event.wait(0.1):
         pass
+    if settings.workers > 1:
+        threading.Thread(target=_settle, args=(stop,), name="metrics", daemon=True).start()
     public.start()
     admin.start()
     ports = fields(
@@ -80,6 +83,12 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
     admin.drain(1)
     observer.close()
     return 0
+
+
+def _settle(stop: Stop) -> None:
+    """Let a scrape that another worker answers see what was counted here, a second later at most."""
+    while not stop.event.wait(1):
+        metrics.settle()
 
 
 def _means(settings: Settings, budget: cpu.Budget) -> Means:

@@ -33,6 +33,8 @@ def test_workers_share_the_ports_and_one_that_dies_is_replaced(start: StartServe
     assert len(first) == 2
     for _ in range(20):
         assert server.post(PATH, rounds(1)).status == 200
+    # A worker tells the others a second later at most; what it told outlives it.
+    eventually(lambda: server.metric("modelsidecar_inference_requests_total") >= 20, "all counted")
     os.kill(first[0], signal.SIGKILL)
     eventually(lambda: server.logged("a worker ended; starting it again"), "noticed")
     eventually(lambda: len(server.logged("listening")) == 3, "replaced")

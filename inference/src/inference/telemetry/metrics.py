@@ -5,10 +5,12 @@ counted goes when it has been replaced twice; with several workers, whose files 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+from inference.telemetry.tally import Tally
 
 PREFIX = "modelsidecar_inference"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -60,28 +62,32 @@ _stage = cache(STAGE.labels)
 _batch = cache(BATCH.labels)
 
 
-def answered(model: str, version: str, route: str, status: int, seconds: float) -> None:
-    """Count an answer, and how long it took."""
-    _requests(model, version, route, status).inc()
-    _duration(model, route).observe(seconds)
+_tally = Tally()
+# Hands over what was noted until then: before a scrape, and now and then for scrapes by way of other workers.
+settle = _tally.settle
 
 
-def spent(model: str, version: str, stages: Mapping[str, int]) -> None:
-    """Count what a request spent in each stage, in nanoseconds."""
-    for stage, ns in stages.items():
-        _stage(model, version, stage).observe(ns / 1e9)
+def answered(
+    model: str, version: str, route: str, status: int, ns: int, stages: Iterable[tuple[str, int]]
+) -> None:
+    """Count an answer, how long it took, and its stages; all times in nanoseconds."""
+    _tally.add(_requests(model, version, route, status))
+    _tally.add(_duration(model, route), ns / 1e9)
+    for stage, lasted in stages:
+        _tally.add(_stage(model, version, stage), lasted / 1e9)
 
 
 def ran(model: str, version: str, batch_size: int, times: int = 1) -> None:
     """Count runs of a model that made so many inferences each."""
     for _ in range(times):
-        _batch(model, version).observe(batch_size)
+        _tally.add(_batch(model, version), batch_size)
 
 
 def forget(model: str, version: str) -> None:
     """Drop what a version counted."""
     if MULTIPROCESS in os.environ:
         return
+    settle()
     for metric, child in ((REQUESTS, _requests), (STAGE, _stage), (BATCH, _batch)):
         metric.remove_by_labels({"model": model, "version": version})
         child.cache_clear()

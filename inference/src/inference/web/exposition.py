@@ -12,7 +12,7 @@ from prometheus_client.registry import REGISTRY, Collector
 from inference.machine.cpu import Budget
 from inference.models.registry import Registry
 from inference.telemetry import board
-from inference.telemetry.metrics import MULTIPROCESS, PREFIX
+from inference.telemetry.metrics import MULTIPROCESS, PREFIX, settle
 from inference.telemetry.tritonmetrics import renamed
 
 
@@ -85,6 +85,7 @@ def render(state: State, triton: bool = False) -> bytes:
 
     With several workers, these are the sum of them and the state of the one asked.
     """
+    settle()
     counted = REGISTRY
     if MULTIPROCESS in os.environ:
         counted = CollectorRegistry()

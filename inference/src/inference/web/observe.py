@@ -14,6 +14,8 @@ from inference.web.replies import Headers, Reply
 # What v2's statistics call the parts of a request, and what Server-Timing, metrics and traces do.
 STAGES = {"compute_input": "pre", "compute_infer": "infer", "compute_output": "post"}
 LONGEST_ID = 128
+# Names and nanoseconds.
+Stages = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,9 @@ class Answered:
     ns: int
 
     @property
-    def stages(self) -> dict[str, int]:
-        """The parts that it took, in their order, in nanoseconds; empty if no model was run."""
-        return stages(self.reply.timing) if self.reply.timing else {}
+    def stages(self) -> Stages:
+        """The parts that it took, in their order, in nanoseconds; none if no model was run."""
+        return stages(self.reply.timing) if self.reply.timing else ()
 
 
 class Sink(Protocol):
@@ -63,14 +65,13 @@ class Observer:
 
     def answered(self, asked: Asked, route: str, model: str, reply: Reply, ns: int) -> Headers:
         """Tell of an answer about `model` (empty: about none); return the headers that differ each time."""
-        metrics.answered(model, reply.version, route, reply.status, ns / 1e9)
-        if reply.timing:
-            metrics.spent(model, reply.version, stages(reply.timing))
+        spent = stages(reply.timing) if reply.timing else ()
+        metrics.answered(model, reply.version, route, reply.status, ns, spent)
         identity = request_id(asked.request_id)
         for sink in self._sinks:
             sink.tell(Answered(asked, identity, route, model, reply, ns))
         headers = (("X-Request-Id", identity),)
-        return (*headers, ("Server-Timing", server_timing(reply.timing))) if reply.timing else headers
+        return (*headers, ("Server-Timing", server_timing(spent))) if spent else headers
 
     def close(self) -> None:
         """Let the sinks finish."""
@@ -85,13 +86,12 @@ def request_id(said: str | None) -> str:
     return f"{random.getrandbits(64):016x}"
 
 
-def stages(timing: Timing) -> dict[str, int]:
+def stages(timing: Timing) -> Stages:
     """Return the parts of a request in their order, in nanoseconds."""
-    return {"queue": timing.queue} | {
-        name: timing.laps[lap] for lap, name in STAGES.items() if lap in timing.laps
-    }
+    laps = timing.laps
+    return ("queue", timing.queue), *((name, laps[lap]) for lap, name in STAGES.items() if lap in laps)
 
 
-def server_timing(timing: Timing) -> str:
+def server_timing(spent: Stages) -> str:
     """Write the header of that name; its unit is milliseconds."""
-    return ", ".join(f"{name};dur={ns / 1e6:.3f}" for name, ns in stages(timing).items())
+    return ", ".join([f"{name};dur={ns / 1e6:.3f}" for name, ns in spent])
