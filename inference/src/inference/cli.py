@@ -1,5 +1,6 @@
 """The command line: `inference serve` and `inference check`."""
 
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from inference.server import Sockets
 from inference.settings import OPTIONS, Settings, read_settings
 from inference.signals import Stop, leave
 from inference.supervisor import Supervisor
-from inference.web.listener import open_socket
+from inference.web.sockets import open_sockets
 
 FAILED, USAGE = 1, 2
 
@@ -62,23 +63,22 @@ def serve(**given: Any) -> None:
 
 
 def _run(settings: Settings, given: dict[str, Any]) -> int:
-    sockets = _open(settings)
-    if sockets is None:
+    publics = _open(settings.host, "--port", settings.port, settings.workers)
+    admins = _open(settings.host, "--admin-port", settings.admin_port, 1)
+    if not publics or not admins:
         return FAILED
     if settings.workers > 1:
-        return Supervisor(settings, given, sockets).run()
-    return server.serve(settings, sockets, Stop())
+        return Supervisor(settings, given, publics, admins[0]).run()
+    return server.serve(settings, Sockets(publics[0], admins[0]), Stop())
 
 
-def _open(settings: Settings) -> Sockets | None:
-    opened = []
-    for flag, port in (("--port", settings.port), ("--admin-port", settings.admin_port)):
-        try:
-            opened.append(open_socket(settings.host, port))
-        except OSError as error:
-            told = fields(host=settings.host, port=port, reason=str(error))
-            logger.error(f"cannot listen: choose another {flag} or --host", extra=told)
-    return Sockets(*opened) if len(opened) == 2 else None
+def _open(host: str, flag: str, port: int, number: int) -> list[socket.socket]:
+    try:
+        return open_sockets(host, port, number)
+    except OSError as error:
+        told = fields(host=host, port=port, reason=str(error))
+        logger.error(f"cannot listen: choose another {flag} or --host", extra=told)
+        return []
 
 
 @main.command()

@@ -35,10 +35,11 @@ _CURE = fields(cure="give probes more time than a load takes, or several --worke
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """The two listening sockets."""
+    """The two listening sockets, and those of the other workers that clients come to."""
 
     public: socket.socket
     admin: socket.socket
+    siblings: tuple[socket.socket, ...] = ()
 
 
 def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: bool = False) -> int:
@@ -112,7 +113,7 @@ def _listeners(
     work = Dispatcher(budget.concurrency, settings.queue, direct)
     admin = make_admin(registry, State(registry, budget), settings.triton_metrics)
     return (
-        Listener(app, sockets.public, work, observer, settings.max_body),
+        Listener(app, sockets.public, work, observer, settings.max_body, sockets.siblings),
         Listener(admin, sockets.admin, LoopDispatcher(), Observer(), ADMIN_MAX_BODY),
     )
 

@@ -7,6 +7,7 @@ afresh, and is given the listening sockets.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,6 @@ from tempfile import TemporaryDirectory
 from prometheus_client.multiprocess import mark_process_dead
 
 from inference.logs import fields, logger
-from inference.server import Sockets
 from inference.settings import Settings
 from inference.signals import Stop
 from inference.telemetry import board
@@ -45,11 +45,12 @@ class Worker:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps `settings.workers` processes running until a signal."""
+    """Keeps `settings.workers` processes running until a signal. `publics` has a socket for each of them."""
 
     settings: Settings
     given: Mapping[str, str | tuple[str, ...]]
-    sockets: Sockets
+    publics: list[socket.socket]
+    admin: socket.socket
     workers: list[Worker] = field(default_factory=list)
 
     def run(self) -> int:
@@ -65,13 +66,15 @@ class Supervisor:
             return self._end()
 
     def _spawn(self, number: int, *, again: bool) -> "subprocess.Popen[bytes]":
-        public, admin = self.sockets.public.fileno(), self.sockets.admin.fileno()
-        told = {"given": self.given, "public": public, "admin": admin, "number": number, "again": again}
+        public = self.publics[number - 1]
+        siblings = [sibling for sibling in self.publics if sibling is not public]
+        sockets = [one.fileno() for one in (public, self.admin, *siblings)]
+        told = {"given": self.given, "sockets": sockets, "number": number, "again": again}
         # Its standard input is a pipe that closes with us: a worker never outlives its supervisor. Its own
         # session keeps a terminal's Ctrl-C from reaching it beside the signal that we pass on.
         return subprocess.Popen(
             [sys.executable, "-m", "inference.worker", json.dumps(told)],
-            pass_fds=(public, admin),
+            pass_fds=sockets,
             stdin=subprocess.PIPE,
             start_new_session=True,
         )

@@ -20,7 +20,8 @@ def main(argument: str) -> NoReturn:
     settings = read_settings(told["given"])
     logs.set_up(settings.log_format, settings.log_level, worker=told["number"])
     threading.Thread(target=_follow_supervisor, args=(stop,), daemon=True).start()
-    sockets = Sockets(socket.socket(fileno=told["public"]), socket.socket(fileno=told["admin"]))
+    public, admin, *siblings = (socket.socket(fileno=number) for number in told["sockets"])
+    sockets = Sockets(public, admin, tuple(siblings))
     leave(serve(settings, sockets, stop, only_when_ready=told["again"]))
 
 

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import socket
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 import models
-from servers import Server, eventually
+from servers import Server, eventually, serve_command
 from slow import LONG, PATH, Asking, rounds, wait_in_flight
 from volumes import Volume
 
@@ -24,6 +27,10 @@ def slow_model(volume: Volume) -> None:
 def worker_pids(server: Server) -> list[int]:
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
     return [int(pid) for pid in children.split()]
+
+
+def open_files(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def test_workers_share_the_ports_and_one_that_dies_is_replaced(start: StartServer) -> None:
@@ -44,6 +51,41 @@ def test_workers_share_the_ports_and_one_that_dies_is_replaced(start: StartServe
     eventually(lambda: server.metric("modelsidecar_inference_requests_total") >= 40, "metrics of all workers")
     assert server.stop() == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in first)
+
+
+def test_connections_are_spread_over_the_workers(start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    pids = worker_pids(server)
+    before = [open_files(pid) for pid in pids]
+    with ExitStack() as idle:
+        for _ in range(40):
+            idle.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        eventually(lambda: sum(map(open_files, pids)) == sum(before) + 40, "all are accepted")
+        # All by one would be as likely as a coin that falls to one side forty times.
+        assert all(open_files(pid) > had for pid, had in zip(pids, before, strict=True))
+
+
+def test_what_waits_for_a_worker_that_does_not_answer_is_taken_by_another(start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
+    stopped = worker_pids(server)[0]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        # The system gives half of them to the one that is stopped.
+        assert {server.post(PATH, rounds(1)).status for _ in range(20)} == {200}
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+
+
+def test_a_port_that_other_workers_share_is_taken(volume: Volume, start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    command = [*serve_command(volume.root), "--host", "127.0.0.1", "--port", str(server.port)]
+    done = subprocess.run(
+        [*command, "--workers", "2", "--admin-port", "0"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "cannot listen: choose another --port or --host" in done.stderr
 
 
 def test_all_workers_swap(volume: Volume, start: StartServer) -> None:

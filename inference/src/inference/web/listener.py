@@ -5,6 +5,7 @@ import resource
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
@@ -17,30 +18,17 @@ from inference.web.channel import Channel
 from inference.web.dispatch import LoopDispatcher
 from inference.web.observe import Observer
 from inference.web.poller import Poller
+from inference.web.sockets import BACKLOG
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-BACKLOG = 1024
 MAX_CONNECTIONS = 4096
 ACCEPTED_A_TURN = 64
+# How often a worker looks whether connections wait for another one.
+SIBLINGS_SECONDS = 0.2
 # Left for what is no connection: models, logs, events.
 SPARE_FILES = 128
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """Listen on an address; `auto` is every one, IPv4 and IPv6. Raises OSError."""
-    if host in ("auto", "::", "[::]") and socket.has_dualstack_ipv6():
-        try:
-            return socket.create_server(
-                ("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
-            )
-        except OSError:
-            if host != "auto":
-                raise
-    address = ("0.0.0.0" if host == "auto" else host.strip("[]"), port)
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    return socket.create_server(address, family=family, backlog=BACKLOG)
 
 
 def raise_file_limit() -> int:
@@ -65,8 +53,13 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         dispatcher: LoopDispatcher,
         observer: Observer,
         max_body: int,
+        siblings: tuple[socket.socket, ...] = (),
     ) -> None:
-        """Be ready to accept; nothing is, until `start`."""
+        """Be ready to accept; nothing is, until `start`.
+
+        `siblings` are the sockets of other workers: what waits there for long, since theirs has died or loads
+        a model yet, is taken too.
+        """
         adjustments = Adjustments(
             max_request_body_size=max_body + 1,  # waitress refuses a body of exactly its maximum
             connection_limit=raise_file_limit(),
@@ -78,6 +71,10 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             ident=None,
         )
         self.observer = observer
+        self._siblings = siblings
+        for sibling in siblings:
+            sibling.setblocking(False)
+        self._looked = 0.0
         self.draining = False
         self._stopping = False
         dispatchers: dict[int, Any] = {}
@@ -130,6 +127,16 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             if len(self._map) in (before, self.adj.connection_limit):
                 return
 
+    def _take_from_siblings(self) -> None:
+        """Accept what waits on the sockets of other workers."""
+        self._looked = time.monotonic()
+        for sibling in self._siblings:
+            with suppress(OSError):  # nothing waits
+                while len(self._map) < self.adj.connection_limit:
+                    connection, address = sibling.accept()
+                    self.set_socket_options(connection)
+                    Channel(self, connection, self.fix_addr(address), self.adj, map=self._map)
+
     def drain(self, timeout: float) -> int:
         """Stop accepting, finish what is in flight, end the loop; return how many requests were cut."""
         self._stopping = True
@@ -161,6 +168,10 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
     def _turn(self) -> None:
         """Serve what was read, then read what comes: what is answered can be sent in the same turn."""
         sleep = self.task_dispatcher.turn()
+        if self._siblings:
+            if time.monotonic() - self._looked > SIBLINGS_SECONDS:
+                self._take_from_siblings()
+            sleep = min(sleep, SIBLINGS_SECONDS)
         self.poller.touch(self)
         # Rounded up: poll counts milliseconds, and must not be asked again and again within one.
         self.poller.turn(math.ceil(sleep * 1000) / 1000)
@@ -171,6 +182,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         while before != len(self._map):
             before = len(self._map)
             self.handle_accept()
+        self._take_from_siblings()
         started = time.monotonic()
         while time.monotonic() - started < 0.05:  # let what they have sent arrive
             wasyncore.loop(timeout=0.05, use_poll=True, map=self._map, count=1)
