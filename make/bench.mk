@@ -2,6 +2,8 @@
 
 ROWS ?=
 PEERS ?=
+ROUNDS ?= 5
+SECONDS ?= 8
 WHAT = $(if $(ROWS), ROWS="$(ROWS)")$(if $(PEERS), PEERS="$(PEERS)")
 BENCH = BUILDER='$(BUILDER)' REGISTRY='$(REGISTRY)' TAG='$(TAG)' PATH="$(CURDIR)/.tools/bin:$$PATH" \
 	PYTHONPATH='$(CURDIR)/benchmarks' $(BIN)/python -m bench --rows '$(ROWS)' --peers '$(PEERS)'
@@ -10,7 +12,8 @@ BENCH_LOCKS := $(wildcard benchmarks/peers/*/requirements.in benchmarks/tools/*/
 .PHONY: bench bench-quick bench-lock
 
 bench: $(INSTALLED) $(AZURITE) ## Measure beside the peers and write benchmarks/RESULTS.md, in an hour or two (ROWS='small large', PEERS='fastapi mlserver')
-	@$(BENCH) --command 'make bench$(WHAT)'
+	@$(BENCH) --rounds $(ROUNDS) --seconds $(SECONDS) \
+	  --command 'make bench$(WHAT) ROUNDS=$(ROUNDS) SECONDS=$(SECONDS)'
 
 bench-quick: $(INSTALLED) $(AZURITE) ## The same with less of everything, in five minutes: for a look, not for a record
 	@$(BENCH) --quick --command 'make bench-quick$(WHAT)'

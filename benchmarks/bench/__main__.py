@@ -30,9 +30,11 @@ def _chosen(given: str, known: list[str], what: str) -> list[str]:
 @click.command()
 @click.option("--rows", default="", help=f"Measure these only, of {_CHOICES[0]}.")
 @click.option("--peers", default="", help=f"Beside these only, of {_CHOICES[1]}.")
+@click.option("--rounds", type=click.IntRange(1), default=5, help="How often all take their turn.")
+@click.option("--seconds", type=click.IntRange(1), default=8, help="How long load lasts in a turn.")
 @click.option("--quick", is_flag=True, help="Less of everything, in five minutes.")
 @click.option("--command", default="make bench", help="What the report says that it was made by.")
-def main(rows: str, peers: str, quick: bool, command: str) -> None:
+def main(rows: str, peers: str, rounds: int, seconds: int, quick: bool, command: str) -> None:
     """Measure model-sidecar beside its peers, and write the report.
 
     A whole run writes benchmarks/RESULTS.md; a quick one, or one of some rows or peers, the same file below
@@ -43,7 +45,8 @@ def main(rows: str, peers: str, quick: bool, command: str) -> None:
     chosen = _chosen(rows, list(ROWS), "row")
     names = _chosen(peers or QUICK_PEERS * quick, [peer.directory for peer in PEERS], "peer")
     beside = tuple(peer for peer in PEERS if peer.directory in names)
-    bench = Bench(rounds=2 if quick else 5, seconds=2 if quick else 8, quick=quick, peers=beside)
+    rounds, seconds = (2, 2) if quick else (rounds, seconds)
+    bench = Bench(rounds, seconds, quick, beside)
     setup.wrk()
     about, found = machine(bench), versions(bench)
     click.echo(f"quiet? {about['quiet']}", err=True)
