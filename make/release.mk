@@ -92,5 +92,6 @@ test-compose: $(INSTALLED) e2e-load ## Test compose.yaml on the engine of DOCKER
 
 test-release: $(INSTALLED) ## Test the targets above with docker-registry, skopeo and the cluster of KUBECONFIG (AZURITE_IMAGE, IMAGE_LOADER)
 	@$(NEED_AZURITE)
+	@test -z '$(IMAGE_LOADER)' || scripts/load-images.sh '$(BUILDER)' '$(IMAGE_LOADER)' $(AZURITE_IMAGE)
 	@PIPELINES=registry AZURITE_IMAGE='$(AZURITE_IMAGE)' IMAGE_LOADER='$(IMAGE_LOADER)' PYTHON_IMAGE='$(PYTHON_IMAGE)' \
 	  BUILDER='$(BUILDER)' BUILD_FLAGS='$(BUILD_FLAGS)' $(BIN)/python -m pytest tests/pipelines/test_release.py $(ARGS)
