@@ -104,12 +104,11 @@ class Watcher:
             return after_failure(state.failures, error, timing.interval, timing.spread)
         state.polls[result] += 1
         state.failures, state.last_error, state.last_success = 0, "", state.last_check
-        wait = after_success(timing.interval, timing.spread)
-        if not self._unconfirmed:
-            return wait
-        # The server is asked more often than the store.
-        self._next_poll = self._next_poll or timing.clock() + wait
-        return min(wait, _CONFIRM_POLL)
+        due = self._next_poll or timing.clock() + after_success(timing.interval, timing.spread)
+        left = max(0.0, due - timing.clock())
+        # The server is asked more often than the store, which does not put off the store's turn.
+        self._next_poll = due if self._unconfirmed else 0.0
+        return min(left, _CONFIRM_POLL) if self._unconfirmed else left
 
     def _sync(self) -> str:
         if self._timing.clock() >= self._next_poll:

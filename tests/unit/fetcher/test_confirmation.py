@@ -188,3 +188,16 @@ def test_the_server_is_asked_more_often_than_the_store(root: Path, volume: Path)
     assert (pod.asked, pod.current) == (["v1", "v1"], "v1")
     pod.tick(after=10)
     assert pod.current == "v2"
+
+
+def test_asking_the_server_does_not_put_off_the_next_look_at_the_store(root: Path, volume: Path) -> None:
+    versions(root, "v1")
+    pod = Pod(root, volume)
+    pod.says["v1"] = OTHER
+    waits = [pod.tick()]
+    for _ in range(4):
+        waits.append(pod.tick(after=waits[-1]))
+    del pod.says["v1"]
+    waits.append(pod.tick(after=waits[-1]))
+    # Ten seconds between two looks at the store, whatever was asked of the server meanwhile.
+    assert waits == [1, 1, 1, 1, 1, 5]
