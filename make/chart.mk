@@ -1,6 +1,7 @@
 ##@ Chart
 
 AZURITE_IMAGE ?=
+NEED_AZURITE = test -n '$(AZURITE_IMAGE)' || { echo 'name the image of Azurite that the cluster or engine has: AZURITE_IMAGE=…' >&2; exit 2; }
 BAKED_IMAGE ?=
 IMAGE_LOADER ?=
 NODE_KILLER ?=
@@ -20,7 +21,7 @@ e2e-load:
 	  $(REGISTRY)/inference:$(TAG) $(REGISTRY)/model-fetcher:$(TAG) $(AZURITE_IMAGE) $(BAKED_IMAGE)
 
 e2e: $(INSTALLED) e2e-load ## Test on the cluster of KUBECONFIG, with built images (AZURITE_IMAGE, IMAGE_LOADER='kind load image-archive', NODE_KILLER, BAKED_IMAGE)
-	@test -n '$(AZURITE_IMAGE)' || { echo 'name the image of Azurite that the cluster has: AZURITE_IMAGE=…' >&2; exit 2; }
+	@$(NEED_AZURITE)
 	@E2E=1 REGISTRY='$(REGISTRY)' TAG='$(TAG)' AZURITE_IMAGE='$(AZURITE_IMAGE)' \
 	  NODE_KILLER='$(NODE_KILLER)' BAKED_IMAGE='$(BAKED_IMAGE)' \
 	  $(BIN)/python -m pytest tests/e2e $(ARGS)

@@ -83,8 +83,6 @@ $(ACTIONLINT): tests/go.txt scripts/go-install.sh | $(INSTALLED)
 	@scripts/go-install.sh github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION) $@
 	@touch $@
 
-NEED_AZURITE = test -n '$(AZURITE_IMAGE)' || { echo 'name the image of Azurite that is there: AZURITE_IMAGE=…' >&2; exit 2; }
-
 test-compose: $(INSTALLED) e2e-load ## Test compose.yaml on the engine of DOCKER_HOST, a Swarm (REGISTRY, TAG, AZURITE_IMAGE, IMAGE_LOADER)
 	@$(NEED_AZURITE)
 	@PIPELINES=engine REGISTRY='$(REGISTRY)' TAG='$(TAG)' AZURITE_IMAGE='$(AZURITE_IMAGE)' \
