@@ -72,8 +72,9 @@ class Switch:
         serving = self._targets.get(name)
         if not copies or not copy or not serving or serving.version != target.version:
             return
-        told = fields(model=name, version=target.version, **asdict(self._plan(name, target, copy)))
-        if not self._plan(name, target, copy).fits:
+        room = self._plan(name, target, copy)
+        told = fields(model=name, version=target.version, **asdict(room))
+        if not room.fits:
             logger.info(
                 "the optimised copy waits for the next start: memory has no room for both", extra=told
             )
