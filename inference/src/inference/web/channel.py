@@ -117,6 +117,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     # The answer to the first of `requests`, if that does not go to the application.
     ready: tuple[Reply, Headers] | None = None
     unread = False
+    on_thread = False
     linger_until = 0.0
 
     def answer(self, reply: Reply, fresh: Headers) -> None:
@@ -127,9 +128,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def service(self) -> None:
         """Serve the first of `requests`; the I/O loop looks at the connection afterwards."""
         self.server.served_by.channel = self
+        self.on_thread = not self.server.on_loop()
         try:
             super().service()
         finally:
+            self.on_thread = False
             self.server.served_by.channel = None
             self.server.poller.touch(self)
 
@@ -177,9 +180,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return bool(self.linger_until) or bool(super().readable())
 
     def writable(self) -> bool:
-        """Be called to close, once lingering has taken long enough."""
+        """Be called to send what is left, or to close, for which lingering may have taken long enough."""
         if self.linger_until and time.monotonic() > self.linger_until:
             self.will_close = True
+        if self.on_thread and not self.choked():
+            # The thread is sending: meanwhile the I/O loop would be called again and again, and do nothing.
+            return bool(self.will_close)
         return bool(super().writable())
 
     def handle_read(self) -> None:
