@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.protocol.bulk import MANY
 from inference.protocol.datatypes import BF16, BY_NAME
-from inference.protocol.values import MANY, parse, plain
+from inference.protocol.values import parse, plain
 
 INTEGERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"]
 FLOATS = ["FP16", "BF16", "FP32", "FP64"]
@@ -74,6 +75,46 @@ def test_sees_one_odd_element_among_many_floats(odd: Any, place: int) -> None:
             parse(numbers, BY_NAME["FP64"])
 
 
+@pytest.mark.parametrize("name", [*INTEGERS, *FLOATS])
+@pytest.mark.parametrize("shape", [(MANY,), (1, 3, 30, 40), (MANY, 1, 2)])
+def test_reads_many_whole_numbers_in_the_shape_of_their_nesting(name: str, shape: tuple[int, ...]) -> None:
+    numbers = np.random.default_rng(1).integers(0, 100, shape)
+    array = parse(numbers.tolist(), BY_NAME[name])
+    assert array.dtype == BY_NAME[name].dtype
+    assert array.shape == shape
+    assert (array == numbers).all()
+
+
+@pytest.mark.parametrize("shape", [(MANY,), (1, 3, 30, 40), (MANY, 1, 2)])
+def test_reads_many_floats_in_the_shape_of_their_nesting(shape: tuple[int, ...]) -> None:
+    numbers = np.random.default_rng(1).random(shape)
+    array = parse(numbers.tolist(), BY_NAME["FP64"])
+    assert array.shape == shape
+    assert (array == numbers).all()
+
+
+@pytest.mark.parametrize("odd", [[0.5, 0.5], [], [0.5, "abcdefgh"], [0.5, None, 0.5], 0.5])
+def test_sees_one_odd_list_among_many(odd: Any) -> None:
+    lists: list[Any] = [[0.5, 0.5, 0.5] for _ in range(MANY)]
+    lists[7] = odd
+    with pytest.raises(ValueError, match=r"is no FP32 value|not all of the same length"):
+        parse(lists, BY_NAME["FP32"])
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_refuses_one_of_many_integers_out_of_range(name: str) -> None:
+    bounds = np.iinfo(BY_NAME[name].dtype.name)
+    for beyond in (int(bounds.max) + 1, int(bounds.min) - 1):
+        with pytest.raises(ValueError, match=f"out of the range of {name}"):
+            parse([1] * MANY + [beyond], BY_NAME[name])
+
+
+@pytest.mark.parametrize(("name", "many"), [("INT8", [1.0] * MANY), ("BYTES", [1] * MANY)])
+def test_takes_no_other_numbers_for_being_many(name: str, many: list[float]) -> None:
+    with pytest.raises(ValueError, match=rf"is no {name} value"):
+        parse(many, BY_NAME[name])
+
+
 def test_refuses_one_of_many_floats_that_would_become_infinite() -> None:
     with pytest.raises(ValueError, match="out of the range of FP32"):
         parse([0.5] * MANY + [1e300], BY_NAME["FP32"])
@@ -105,6 +146,12 @@ def test_a_large_unsigned_integer_is_not_rounded() -> None:
 def test_says_what_is_wrong_with_the_data(name: str, data: object, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence.replace(".", r"\.")):
         parse(data, BY_NAME[name])
+
+
+def test_takes_many_zeros_and_ones_as_booleans() -> None:
+    assert parse([1] * MANY, BY_NAME["BOOL"]).all()
+    with pytest.raises(ValueError, match="only true, false, 1 and 0"):
+        parse([2] * MANY, BY_NAME["BOOL"])
 
 
 def test_takes_booleans_and_zero_and_one() -> None:

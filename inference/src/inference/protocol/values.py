@@ -1,12 +1,12 @@
 """JSON data to numpy and back, for one tensor. Pure; errors are ValueErrors without the tensor's name."""
 
 import json
-import marshal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.protocol import bulk
 from inference.protocol.datatypes import BF16, BYTES, Datatype
 
 Array = NDArray[Any]
@@ -18,19 +18,15 @@ RAGGED = "the lists are not all of the same length and depth"
 _WANTED: dict[str, set[type]] = {"b": {bool, int}, "i": {int}, "u": {int}, "O": {str}}
 _NUMBERS: set[type] = {int, float}
 
-# Shorter lists are read the plain way, which is quicker for them.
-MANY = 1024
-_LIST_HEAD, _MARKED = 5, np.dtype([("mark", np.uint8), ("value", "<f8")])
-
 
 def parse(data: object, datatype: Datatype) -> Array:
     """Make an array from nested or flat JSON data; the array has the shape of the nesting.
 
     Raises ValueError if the lists are ragged, or hold what the datatype cannot.
     """
-    floats = _floats(data) if datatype.dtype.kind not in _WANTED else None
-    if floats is not None:
-        return _cast(floats, datatype)
+    many = bulk.numbers(data)
+    if many is not None and _takes(datatype, many):
+        return _cast(many, datatype)
     # numpy would take "1" for 1 and true for 1.0, and of one long string among numbers it would make an array
     # with room for it everywhere: so the types are looked at first.
     kinds = _element_types(data)
@@ -49,27 +45,22 @@ def parse(data: object, datatype: Datatype) -> Array:
     return _checked(array, data, datatype, kinds)
 
 
-def _floats(data: object) -> Array | None:
-    """Read a long flat list of floats as doubles; None if it holds anything else.
-
-    marshal writes a float as a mark and eight bytes, three times as fast as each element's type is looked at
-    and numpy reads it. Anything else has another mark or another length.
-    """
-    if not isinstance(data, list) or len(data) < MANY or type(data[0]) is not float:
-        return None
-    written = marshal.dumps(data, 2)
-    if len(written) != _LIST_HEAD + _MARKED.itemsize * len(data):
-        return None
-    elements = np.frombuffer(written, _MARKED, offset=_LIST_HEAD)
-    return np.asarray(elements["value"]) if (elements["mark"] == ord("g")).all() else None
+def _takes(datatype: Datatype, many: Array) -> bool:
+    kind = datatype.dtype.kind
+    return kind not in _WANTED or (kind in "iu" and many.dtype.kind == "i")
 
 
-def _cast(array: Array, datatype: Datatype) -> Array:
+def _cast(many: Array, datatype: Datatype) -> Array:
+    beyond = f"a value is out of the range of {datatype.name}"
+    if datatype.dtype.kind in "iu":
+        bounds = np.iinfo(datatype.dtype.name)
+        if many.min() < bounds.min or many.max() > bounds.max:
+            raise ValueError(beyond)
     try:
         with np.errstate(over="raise"):
-            return array.astype(datatype.dtype)
+            return many.astype(datatype.dtype)
     except FloatingPointError:
-        raise ValueError(f"a value is out of the range of {datatype.name}") from None
+        raise ValueError(beyond) from None
 
 
 def _element_types(data: object, depth: int = 0) -> set[type]:
