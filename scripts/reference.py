@@ -126,7 +126,7 @@ _HEAD = ("metric", "type", "labels", "meaning")
 
 def metrics() -> str:
     """The page of all metrics."""
-    empty = inference.web.exposition.State(Registry(), Budget(1, 1, 1, False))
+    empty = inference.web.exposition.State(Registry(), Budget(1, 1, 1))
     own = [m for m in vars(inference.telemetry.metrics).values() if isinstance(m, MetricWrapperBase)]
     described = [m for wrapper in own for m in wrapper.describe()]
     labels = {wrapper._name: wrapper._labelnames for wrapper in own}

@@ -30,7 +30,7 @@ def load(path: Path, kind: str) -> None:
     before, started = anonymous(), time.perf_counter()
     adjust = take_as_it_is if kind == "copy" else lambda _: None
     with Growth() as growth:
-        model = Model(path, Execution(1, False), adjust=adjust)
+        model = Model(path, Execution(1), adjust=adjust)
     took = time.perf_counter() - started
     print(took, growth.peak / MIB, (anonymous() - before) / MIB, len(model.signature.inputs))
 

@@ -34,7 +34,7 @@ def check_bundle(directory: Path) -> Report:
     logging.getLogger("inference").setLevel(logging.ERROR)
     budget = cpu.budget(cpu.allowed_cpus(), 1, None, None)
     started = time.perf_counter()
-    loaded = load(directory, Execution(budget.threads, budget.spinning), _max_pixels())
+    loaded = load(directory, Execution(budget.threads), _max_pixels())
     seconds = time.perf_counter() - started
     return Report(_lines(directory, loaded, seconds), _warnings(loaded))
 

@@ -1,5 +1,6 @@
 """One server process: two ports, the loader beside them, and an orderly end."""
 
+import gc
 import os
 import socket
 import threading
@@ -30,6 +31,8 @@ from inference.web.routes.admin import make_admin
 from inference.web.sinks import sinks
 
 ADMIN_MAX_BODY = 1 << 16
+# New lists, dicts and the like that are still there.
+_COLLECT_AFTER = 50_000
 _CURE = fields(cure="give probes more time than a load takes, or several --workers")
 
 
@@ -47,6 +50,7 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
 
     `only_when_ready`: accept nothing before models are loaded, since other workers can.
     """
+    _collect_less_often()
     limit = cgroup.memory(Place())
     # Before there are threads.
     one_arena = limit is not None and memory.one_arena()
@@ -67,7 +71,6 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
         admin_port=admin.socket.getsockname()[1],
         cpus=budget.cpus,
         threads=budget.threads,
-        spinning=budget.spinning,
         concurrency=budget.concurrency,
         provider=settings.provider,
         onnxruntime=onnxruntime.__version__,
@@ -86,6 +89,15 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
     return 0
 
 
+def _collect_less_often() -> None:
+    """Leave what is imported out of Python's search for cycles, and search after more new objects.
+
+    A request of nested JSON is tens of thousands of lists: each 700 of them would start a search through all.
+    """
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
+
+
 def _settle(stop: Stop) -> None:
     """Let a scrape that another worker answers see what was counted here, a second later at most."""
     while not stop.event.wait(1):
@@ -95,7 +107,7 @@ def _settle(stop: Stop) -> None:
 def _means(settings: Settings, budget: cpu.Budget) -> Means:
     find_libraries(settings.provider)
     return Means(
-        Execution(budget.threads, budget.spinning, settings.provider),
+        Execution(budget.threads, settings.provider),
         settings.max_pixels,
         settings.workers,
         Copies(settings.cache, settings.cache_size) if settings.cache else None,

@@ -11,7 +11,7 @@ from inference.models.model import Model
 from inference.protocol.signature import Signature
 
 MakeModel = Callable[..., Model]
-SINGLE = Execution(threads=1, spinning=False)
+SINGLE = Execution(threads=1)
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ def test_classes_are_value_index_and_label(array: Any, labels: tuple[str, ...], 
 
 def test_what_is_not_aligned_runs(tmp_path: Path, load_model: Callable[..., Model]) -> None:
     models.identity(tmp_path / "model.onnx")
-    model = Model(tmp_path / "model.onnx", Execution(1, False))
+    model = Model(tmp_path / "model.onnx", Execution(1))
     for pad in range(4):
         body, header = framed({**described(FP32, (1, 2), 8), "pad": "x" * pad}, bytes([0, 0, 128, 63] * 2))
         request = decode(body, model.signature, header)

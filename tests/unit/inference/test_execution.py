@@ -21,13 +21,13 @@ def test_names_the_providers_that_there_are() -> None:
 
 
 def test_leaves_to_the_cpu_what_a_provider_cannot_do() -> None:
-    assert Execution(2, True).providers() == [("CPUExecutionProvider", {})]
-    cuda = Execution(2, True, "cuda").providers()
+    assert Execution(2).providers() == [("CPUExecutionProvider", {})]
+    cuda = Execution(2, "cuda").providers()
     assert cuda == [("CUDAExecutionProvider", {}), ("CPUExecutionProvider", {})]
 
 
 def test_openvino_gets_the_threads_that_the_limit_allows() -> None:
-    (chosen, _) = Execution(3, True, "openvino").providers()
+    (chosen, _) = Execution(3, "openvino").providers()
     assert chosen == ("OpenVINOExecutionProvider", {"num_of_threads": "3"})
 
 

@@ -39,7 +39,7 @@ def refusal(given: Bundle, model: Model, pipeline: Pipeline | None = None) -> st
 
 def test_a_quick_model_is_given_one_thread(tmp_path: Path) -> None:
     models.add(tmp_path / "model.onnx")
-    loaded = load(tmp_path, Execution(threads=2, spinning=True), BOUND)
+    loaded = load(tmp_path, Execution(threads=2), BOUND)
     assert loaded.model._session.get_session_options().intra_op_num_threads == 1
 
 

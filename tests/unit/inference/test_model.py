@@ -10,6 +10,7 @@ from onnx import TensorProto
 
 import models
 from inference.errors import BadRequest, Refused
+from inference.machine.memory import anonymous
 from inference.models.model import Model
 from inference.protocol.datatypes import BY_NAME
 
@@ -85,3 +86,14 @@ def test_tells_when_its_memory_is_free(tmp_path: Path) -> None:
     del model
     gc.collect()
     assert freed == ["freed"]
+
+
+def test_gives_back_what_an_unusually_large_run_took(load_model: MakeModel) -> None:
+    model = load_model(models.identity)
+    small, large = ({"x": np.zeros((rows, 2), np.float32)} for rows in (1, 8 << 20))
+    model.run(small)
+    before = anonymous()
+    model.run(large)
+    # What was handed out as outputs goes back with the next one.
+    model.run(small)
+    assert anonymous() - before < 16 << 20

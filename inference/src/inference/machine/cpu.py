@@ -15,23 +15,20 @@ from inference.machine.cgroup import Group, Place, groups
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one worker may use: threads a run, requests at once, and whether idle threads may spin."""
+    """What one worker may use: threads a run, and requests at once."""
 
     cpus: float
     threads: int
     concurrency: int
-    spinning: bool
 
 
 def budget(cpus: float, workers: int, threads: int | None, concurrency: int | None) -> Budget:
     """Share `cpus` among `workers`; None stands for auto."""
     share = cpus / workers
-    # A thread that spins burns a quota that another one needs: only whole CPUs of our own may spin.
     return Budget(
         cpus=cpus,
         threads=threads or max(1, math.floor(share)),
         concurrency=concurrency or max(4, 2 * math.ceil(share)),
-        spinning=share >= 1 and share == math.floor(share),
     )
 
 

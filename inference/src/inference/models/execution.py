@@ -13,10 +13,9 @@ _LOADS_BESIDE = (1, 31)
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """Threads within one run, whether idle ones spin, and a key of `PROVIDERS`."""
+    """Threads within one run, and a key of `PROVIDERS`."""
 
     threads: int
-    spinning: bool
     provider: str = "cpu"
 
     def providers(self) -> list[tuple[str, dict[str, str]]]:

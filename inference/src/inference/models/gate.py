@@ -59,6 +59,6 @@ def _warm(path: Path, execution: Execution, adjust: Adjust | None) -> tuple[Mode
     trouble = golden.warm_up(model)
     quick = not trouble and golden.is_quick(model)
     if quick and execution.threads > 1:
-        model = Model(path, replace(execution, threads=1, spinning=False), adjust)
+        model = Model(path, replace(execution, threads=1), adjust)
         golden.warm_up(model)
     return model, trouble, quick

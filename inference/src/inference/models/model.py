@@ -22,17 +22,19 @@ onnxruntime.set_default_logger_severity(4)
 MODEL_FILE = "model.onnx"
 # Changes onnxruntime's options before a model is loaded.
 Adjust = Callable[[onnxruntime.SessionOptions], None]
-# A run with inputs of that many bytes gives back what it took beyond the usual. For a smaller one, that would
-# be a noticeable part of its time.
-_LARGE_INPUTS = 1 << 16
-_GIVE_BACK = onnxruntime.RunOptions()
-_GIVE_BACK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+# onnxruntime keeps what its largest runs took. A run whose inputs have that many times the usual bytes, or
+# that part of them, makes it give that back; to do so after each one would cost a part of its time.
+_UNUSUAL = 2
+_LEARNING = 1 / 8
+_GIVE_BACK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class Model:
     """A loaded model. `run` may be called from many threads at once; it releases the GIL."""
 
     _session: Any = None
+    # Of the inputs of a run, in bytes; nothing is usual yet. Threads may race: it is an estimate.
+    _usual = 0.0
 
     def __init__(self, path: Path, execution: Execution, adjust: Adjust | None = None) -> None:
         """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused."""
@@ -84,20 +86,29 @@ class Model:
         return dict(zip(wanted, results, strict=True))
 
     def _run(self, outputs: list[str], inputs: Mapping[str, Array], options: Any) -> list[Array]:
+        if self._is_unusual(sum([array.nbytes for array in inputs.values()])):
+            options = options or onnxruntime.RunOptions()
+            options.add_run_config_entry(*_GIVE_BACK)
         if not self._has_bf16:
-            if options is None and sum(array.nbytes for array in inputs.values()) >= _LARGE_INPUTS:
-                options = _GIVE_BACK
             return list(self._session.run(outputs, inputs, options))
         words = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
         values = {name: _to_ort(array) for name, array in words.items()}
         return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values, options)]
+
+    def _is_unusual(self, size: int) -> bool:
+        unusual = not self._usual / _UNUSUAL <= size <= self._usual * _UNUSUAL
+        self._usual += (size - self._usual) * _LEARNING
+        return unusual
 
 
 def _options(execution: Execution) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = execution.threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if execution.spinning else "0")
+    # Threads that spin while they wait take the CPU from other runs, and from the I/O loop.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Small blocks of work: a thread that others keep from its CPU leaves them to those that run.
+    options.add_session_config_entry("session.dynamic_block_base", "4")
     return options
 
 

@@ -22,7 +22,7 @@ WEIGHTS_FILE = "model.onnx.data"
 _LEAST_BYTES = "1024"
 # Serving comes first: this takes what it leaves.
 _NICENESS = 19
-_SINGLE = Execution(threads=1, spinning=False)
+_SINGLE = Execution(threads=1)
 # Packed weights may be added up in another order.
 _TOLERANCE = 1e-4
 
