@@ -37,7 +37,8 @@ class Program:
 def venv(directory: Path) -> Path:
     """Install the pinned `requirements.txt` of a directory into its venv, and return the venv's bin/.
 
-    Raises Unavailable with the installer's last words. What is installed already is not touched.
+    If the directory is a package, that is installed too. Raises Unavailable with the installer's last words.
+    What is installed already is not touched.
     """
     lock = directory / "requirements.txt"
     place, log = CACHE / "venvs" / directory.name, CACHE / f"install-{directory.name}.log"
@@ -49,7 +50,10 @@ def venv(directory: Path) -> Path:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         _quietly([uv, "venv", "--clear", *cache, "--python", sys.executable, str(place)], log)
-        _quietly([uv, "pip", "install", *cache, "--python", str(python), "-r", str(lock)], log)
+        install = [uv, "pip", "install", *cache, "--compile-bytecode", "--python", str(python)]
+        _quietly([*install, "-r", str(lock)], log)
+        if (directory / "pyproject.toml").exists():
+            _quietly([*install, "--no-deps", "--editable", str(directory)], log)
         stamp.write_text(wanted)
     return place / "bin"
 
@@ -63,6 +67,11 @@ def _quietly(command: Sequence[str], log: Path) -> None:
     if done.returncode:
         words = " ".join(log.read_text().split())[-300:]
         raise Unavailable(f"It could not be installed: … {words}")
+
+
+def fetcher() -> Path:
+    """The bin/ with our fetcher and what it needs, and no more: some of what tests need slows it down."""
+    return venv(ROOT / "model-fetcher")
 
 
 def wrk() -> Program:

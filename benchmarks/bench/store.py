@@ -38,7 +38,7 @@ class Store:
     def fetcher(self, command: str, *words: str) -> Command:
         """`model-fetcher` on this store."""
         environment = {"AZURE_STORAGE_CONNECTION_STRING": self.connection_string}
-        program = str(setup.BIN / "model-fetcher")
+        program = str(setup.fetcher() / "model-fetcher")
         return Command((program, command, *words), setup.environment(environment))
 
     def publish(self, bundle: Path, version: str) -> None:

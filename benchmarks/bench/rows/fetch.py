@@ -74,7 +74,7 @@ def _ours(store: Store, work: Path) -> float:
 
 def _sdk(store: Store, work: Path) -> float:
     place = work / "place"
-    words = (str(setup.BIN / "python"), str(setup.HERE / "tools/sdk.py"), CONTAINER, str(place))
+    words = (str(setup.fetcher() / "python"), str(setup.HERE / "tools/sdk.py"), CONTAINER, str(place))
     told = {"AZURE_STORAGE_CONNECTION_STRING": store.connection_string}
     return _timed(Command(words, setup.environment(told)), place)
 

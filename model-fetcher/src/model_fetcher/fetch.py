@@ -12,6 +12,7 @@ from model_fetcher.manifest import Manifest
 from model_fetcher.resolve import Wanted, resolve, version, version_path
 from model_fetcher.sources.base import Source
 from model_fetcher.staging import Count, Stage
+from model_fetcher.transfer import RANGE_BYTES
 from model_fetcher.volume import ModelDir
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Delivery:
             ways[way] += moved
             self.count(way, moved)
 
+        memory.keep(2 * RANGE_BYTES)
         manifest = Stage(folder, self.place.have(), count, self.stop).fill(self.source, wanted)
         if wanted.plain and self.wanted(wanted) is not None:
             raise SourceChanged(f"{self.source.url} changed while it was read")

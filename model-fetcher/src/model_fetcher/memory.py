@@ -1,7 +1,23 @@
-"""Giving freed memory back to the system."""
+"""What the C library does with freed memory; another one than glibc does as it likes."""
 
 import ctypes
 from contextlib import suppress
+
+# Of <malloc.h>.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+def keep(bytes_: int) -> None:
+    """From now on keep what is freed for the next use, in pieces of up to so many bytes, until `trim`.
+
+    By itself glibc returns the memory of each range to the system, which clears it for the next one: a third
+    of the CPU time of a fetch.
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, bytes_)
+        # Of all threads that fetch.
+        libc.mallopt(_M_TRIM_THRESHOLD, 16 * bytes_)
 
 
 def trim() -> None:
@@ -9,6 +25,5 @@ def trim() -> None:
 
     glibc keeps the memory of ranges that were fetched in the arenas of the threads that fetched them.
     """
-    # Another C library has no such function.
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
