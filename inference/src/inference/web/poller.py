@@ -5,7 +5,6 @@ waitress asks every open connection before each wait, which for a quick model co
 
 import select
 import time
-from collections import deque
 from typing import Any
 
 from waitress import wasyncore
@@ -22,17 +21,17 @@ class Poller:
         self._map = dispatchers
         self._poll = select.poll()
         self._flags: dict[int, int] = {}
-        self._touched: deque[Any] = deque()
+        self._touched: set[Any] = set()
         self._swept = 0.0
 
     def touch(self, dispatcher: Any) -> None:
         """Ask this one before the next wait; any thread may call it."""
-        self._touched.append(dispatcher)
+        self._touched.add(dispatcher)
 
     def sweep(self) -> None:
         """Ask all before the next wait."""
         self._swept = time.monotonic()
-        self._touched.extend(list(self._map.values()))
+        self._touched.update(list(self._map.values()))
 
     def forget(self, number: int) -> None:
         """Wait no longer for a file that is about to be closed."""
@@ -43,12 +42,12 @@ class Poller:
         """Wait at most `timeout` seconds, and let all act that can."""
         if time.monotonic() - self._swept > SWEEP_SECONDS:
             self.sweep()
-        for _ in range(len(self._touched)):
-            self._ask(self._touched.popleft())
+        while self._touched:
+            self._ask(self._touched.pop())
         for number, flags in self._poll.poll(timeout * 1000):
             dispatcher = self._map.get(number)
             if dispatcher is not None:
-                self._touched.append(dispatcher)
+                self._touched.add(dispatcher)
                 wasyncore.readwrite(dispatcher, flags)
 
     def _ask(self, dispatcher: Any) -> None:
