@@ -6,8 +6,7 @@ ignored, as it asks for.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,8 +18,7 @@ from inference.protocol.signature import VARIABLE, Signature, TensorSpec, names
 from inference.protocol.values import Array, parse
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """An output that is wanted: raw or as JSON, and how many of its best classes (0: the tensor itself)."""
 
     name: str
@@ -28,8 +26,7 @@ class Output:
     classes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """What a client asks: one array for each input of the model, and the outputs it wants, in its order."""
 
     id: str | None

@@ -5,7 +5,7 @@ Sources: `Server-Timing` is W3C's recommendation of that name; `X-Request-Id` is
 
 import random
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from inference.models.stats import Timing
 from inference.telemetry import metrics
@@ -18,8 +18,7 @@ LONGEST_ID = 128
 Stages = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request, as far as it is told. `request_id` and `traceparent` are headers of the client's."""
 
     method: str

@@ -6,8 +6,9 @@ Sources: `inference_rest.md` of github.com/kserve/open-inference-protocol, and t
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from inference.errors import BadRequest
 from inference.models import batches
@@ -26,8 +27,7 @@ from inference.web.routes import require_json
 Run = Callable[[Model, Mapping[str, Array], Sequence[str]], dict[str, Array]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """An inference request as it came.
 
     `header` is the value of Inference-Header-Content-Length: with it, raw tensors follow the JSON.
@@ -157,4 +157,4 @@ def _error_reply(job: _Job, served: Served) -> Reply:
     assert job.error is not None, job
     path = f"/v2/models/{served.name}/infer"
     reply = error_reply(job.error, path)
-    return replace(reply, model=served.name, version=served.version, timing=job.timing)
+    return reply._replace(model=served.name, version=served.version, timing=job.timing)
