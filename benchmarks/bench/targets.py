@@ -46,13 +46,13 @@ PEERS = (
 )
 
 
-def ours(model: Path, work: Path, processes: int, port: int) -> Command:
-    """Our server with its defaults, on a volume with the one version `v1` of a bundle."""
+def ours(model: Path, work: Path, port: int, *options: str) -> Command:
+    """Our server with its defaults but for what is given, on a volume with one version `v1` of a bundle."""
     volume = Volume(work / "volume")
     if not volume.current.exists():
         volume.add("v1", model)
         volume.point("v1")
-    return serve(volume, port, "--workers", str(processes))
+    return serve(volume, port, *options)
 
 
 def serve(volume: Volume, port: int, *options: str) -> Command:

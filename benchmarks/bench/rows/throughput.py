@@ -18,6 +18,7 @@ from bench.targets import PEERS, Peer, Request, ours, peer
 from bench.turns import Bench, Turns
 
 BARE = "bare onnxruntime"
+SINGLE = f"{OURS} --threads 1"
 SMALL_BOUNDS = {"FastAPI by hand": 2.0, "MLServer": 5.0}
 OTHER_SMALL, OTHER_LARGE, OF_BARE_RAW, OF_BARE_JSON = 6.0, 2.0, 0.95, 0.85
 _WARM_UP_SECONDS = 2
@@ -51,8 +52,10 @@ def large(bench: Bench) -> list[Result]:
     results = []
     for raw, form, of_bare in ((True, "raw tensors", OF_BARE_RAW), (False, "JSON", OF_BARE_JSON)):
         case = Case(f"large-{'raw' if raw else 'json'}", "resnet50", 4, raw=raw)
-        turns, notes = _measured(bench, case, {BARE: partial(_bare, bench, case)})
-        bounds = {} if raw else {name: OTHER_LARGE for name in turns.samples if name != OURS}
+        others: dict[str, Callable[[Path], float]] = {BARE: partial(_bare, bench, case)}
+        others[SINGLE] = partial(_ours, bench, case, {}, options=("--threads", "1"))
+        turns, notes = _measured(bench, case, others)
+        bounds = {} if raw else {name: OTHER_LARGE for name in turns.samples if name not in (OURS, SINGLE)}
         bounds |= {BARE: of_bare}
         results.append(_result(case, f"ResNet-50, {form}, 4 connections, 1 process", turns, bounds, notes))
     return results
@@ -83,10 +86,12 @@ def _result(case: Case, title: str, turns: Turns, bounds: dict[str, float], note
     return Result(case.key, title, "requests/s", samples, True, turns.missing, budgets, notes)
 
 
-def _ours(bench: Bench, case: Case, tails: dict[str, list[float]], work: Path) -> float:
+def _ours(
+    bench: Bench, case: Case, tails: dict[str, list[float]], work: Path, options: tuple[str, ...] = ()
+) -> float:
     port, model = free_port(), setup.model(case.model)
     question = Question.of(model)
-    command = ours(model, work, case.processes, port)
+    command = ours(model, work, port, "--workers", str(case.processes), *options)
     request = question.request("v2" if case.raw else None, case.raw)
     return _loaded(bench, case, command, port, (question, request), tails.setdefault(OURS, []), work)
 
