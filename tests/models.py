@@ -101,6 +101,17 @@ def slow(path: Path) -> None:
     )
 
 
+def hard(path: Path) -> None:
+    """Fill a matrix of 1024 x 1024 with what is given, and square it: much work for a small file."""
+    nodes = [
+        helper.make_node("Expand", ["x", "shape"], ["wide"]),
+        helper.make_node("MatMul", ["wide", "wide"], ["square"]),
+        helper.make_node("ReduceSum", ["square"], ["y"], keepdims=0),
+    ]
+    shape = weights("shape", np.array([1024, 1024], np.int64))
+    save(path, nodes, [value("x", TensorProto.FLOAT, [1])], [value("y", TensorProto.FLOAT, [])], [shape])
+
+
 def big(path: Path, mebibytes: int, seed: int) -> None:
     """Score pictures like `classifier`, through a matrix of that size."""
     random = np.random.default_rng(seed)

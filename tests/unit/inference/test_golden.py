@@ -1,6 +1,7 @@
 """The gate before traffic."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,15 @@ def refusal(given: Bundle, model: Model, pipeline: Pipeline | None = None) -> st
     return str(caught.value)
 
 
-def test_a_quick_model_is_given_one_thread(tmp_path: Path) -> None:
-    models.add(tmp_path / "model.onnx")
+@pytest.mark.parametrize("beside", [0, 8 << 20])
+@pytest.mark.parametrize(("make", "threads"), [(models.add, 1), (models.hard, 2)])
+def test_a_quick_model_is_given_one_thread_whatever_its_size(
+    tmp_path: Path, make: Callable[[Path], None], threads: int, beside: int
+) -> None:
+    make(tmp_path / "model.onnx")
+    (tmp_path / "beside").write_bytes(bytes(beside))
     loaded = load(tmp_path, Execution(threads=2), BOUND)
-    assert loaded.model._session.get_session_options().intra_op_num_threads == 1
+    assert loaded.model._session.get_session_options().intra_op_num_threads == threads
 
 
 def test_a_large_model_is_not_quick(load_model: MakeModel) -> None:

@@ -11,6 +11,9 @@ from inference.models.bundle import Bundle, read_bundle
 from inference.models.execution import Execution
 from inference.models.model import MODEL_FILE, Adjust, Model
 from inference.models.pipeline import Pipeline, build
+from inference.models.room import weigh
+
+_SMALL = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,14 @@ def load(
 def _warm(path: Path, execution: Execution, adjust: Adjust | None) -> tuple[Model, str | None, bool]:
     """Load a model and run it once; return why that fails, if it does, and whether it is quick.
 
-    A quick model gets a single thread: several cost it more than they bring.
+    A quick model gets a single thread: several cost it more than they bring. Small ones mostly are quick, so
+    that they are loaded with one first; what turns out otherwise is loaded again.
     """
-    model = Model(path, execution, adjust)
+    small = weigh(path.parent).total < _SMALL
+    model = Model(path, replace(execution, threads=1) if small else execution, adjust)
     trouble = golden.warm_up(model)
     quick = not trouble and golden.is_quick(model)
-    if quick and execution.threads > 1:
-        model = Model(path, replace(execution, threads=1), adjust)
+    if quick != small and execution.threads > 1:
+        model = Model(path, replace(execution, threads=1) if quick else execution, adjust)
         golden.warm_up(model)
     return model, trouble, quick

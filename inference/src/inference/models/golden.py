@@ -33,10 +33,7 @@ def warm_up(model: Model) -> str | None:
 
 
 def is_quick(model: Model) -> bool:
-    """Tell whether a run on zeros is so short that threads within it cost more than they bring.
-
-    They spin between runs: on a busy machine a small model takes twice the CPU time with them.
-    """
+    """Tell whether a run on zeros is so short that threads within it cost more than they bring."""
     inputs, took = zeros(model.signature), []
     for _ in range(QUICK_RUNS):
         started = time.perf_counter_ns()
