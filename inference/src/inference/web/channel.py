@@ -117,6 +117,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     # The answer to the first of `requests`, if that does not go to the application.
     ready: tuple[Reply, Headers] | None = None
     unread = False
+    # A thread makes the answer, and has not called the I/O loop yet.
     on_thread = False
     linger_until = 0.0
 
@@ -132,7 +133,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         try:
             super().service()
         finally:
-            self.on_thread = False
             self.server.served_by.channel = None
             self.server.poller.touch(self)
 
@@ -183,8 +183,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Be called to send what is left, or to close, for which lingering may have taken long enough."""
         if self.linger_until and time.monotonic() > self.linger_until:
             self.will_close = True
-        if self.on_thread and not self.choked():
-            # The thread is sending: meanwhile the I/O loop would be called again and again, and do nothing.
+        if self.on_thread:
+            # The thread sends by itself: the I/O loop would be told over and over that it can, to no end.
             return bool(self.will_close)
         return bool(super().writable())
 

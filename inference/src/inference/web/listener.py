@@ -110,6 +110,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         """Wake the I/O loop, unless it is the caller; it looks at the connection that the caller serves."""
         channel = getattr(self.served_by, "channel", None)
         if channel is not None:
+            channel.on_thread = False
             self.poller.touch(channel)
         if not self.on_loop():
             super().pull_trigger()
