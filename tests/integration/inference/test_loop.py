@@ -2,10 +2,11 @@
 
 import http.client
 import json
+import socket
 from contextlib import closing
 
 import models
-from servers import eventually
+from servers import DEADLINE_SECONDS, eventually
 from slow import ENDLESS, LONG, Asking, rounds, wait_in_flight
 from volumes import Volume
 
@@ -49,3 +50,18 @@ def test_requests_of_one_moment_share_a_run_unasked(volume: Volume, start: Start
         return bool(told["execution_count"] < told["inference_count"])
 
     eventually(shared, "a shared run")
+
+
+def test_closes_what_a_thread_has_answered_for_the_last_time(volume: Volume, start: StartServer) -> None:
+    volume.add("slow", "v1", models.slow)
+    volume.point("slow", "v1")
+    server = start().wait_ready()
+    body = json.dumps(rounds(40)).encode()
+    head = b"POST /v2/models/slow/infer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    head += b"Content-Length: %d\r\n\r\n" % len(body)
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", server.port), DEADLINE_SECONDS) as connection:
+            connection.sendall(head + body)
+            with connection.makefile("rb") as answer:
+                # Up to the end of the connection.
+                assert answer.read().startswith(b"HTTP/1.1 200 OK\r\n")
