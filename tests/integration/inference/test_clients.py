@@ -190,7 +190,7 @@ def waiting(server: Server) -> tuple[float, float]:
 def test_clients_that_vanish_free_their_places(busy: Server, reset: bool) -> None:
     for _ in range(3):
         with ExitStack() as stack:
-            gone = [stack.enter_context(connected(busy, rounds(100))) for _ in range(5)]
+            gone = [stack.enter_context(connected(busy, rounds(1000))) for _ in range(5)]
             eventually(lambda: waiting(busy) == (1, 4), "one to run and four to wait")
             if reset:
                 for connection in gone:
@@ -217,7 +217,7 @@ def test_a_client_that_reads_nothing_does_not_block_others(server: Server) -> No
 
 
 def test_requests_of_clients_that_vanished_are_not_run(busy: Server) -> None:
-    with connected(busy, rounds(300)) as first:
+    with connected(busy, rounds(1000)) as first:
         eventually(lambda: waiting(busy) == (1, 0), "one to run")
         with crowd(busy, 3, rounds(100)):
             eventually(lambda: waiting(busy) == (1, 3), "three to wait")
