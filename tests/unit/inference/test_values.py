@@ -101,6 +101,12 @@ def test_sees_one_odd_list_among_many(odd: Any) -> None:
         parse(lists, BY_NAME["FP32"])
 
 
+def test_sees_lists_whose_first_are_far_longer_than_the_others() -> None:
+    lists = [[0.5] * (1 << 16), *[[0.5]] * (1 << 16)]
+    with pytest.raises(ValueError, match="not all of the same length"):
+        parse(lists, BY_NAME["FP32"])
+
+
 @pytest.mark.parametrize("name", INTEGERS)
 def test_refuses_one_of_many_integers_out_of_range(name: str) -> None:
     bounds = np.iinfo(BY_NAME[name].dtype.name)

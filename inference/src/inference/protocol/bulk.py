@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 MANY = 1024
 # Deeper ones are, too: numpy has 64 dimensions at most.
 _DEEP = 16
+# Larger records are refused by numpy; lists that differ in length may seem to be that large.
+_LARGEST = 1 << 30
 # Of marshal's format; later versions write a number that comes again as a reference.
 _VERSION = 2
 _LIST, _FLOAT, _WHOLE = b"[gi"
@@ -37,6 +39,8 @@ def numbers(data: Any) -> NDArray[Any] | None:
     if record is None or math.prod(shape) < MANY:
         return None
     for length in reversed(shape):
+        if record.itemsize * length > _LARGEST:
+            return None
         record = np.dtype([("mark", np.uint8), ("length", "<u4"), ("items", record, (length,))])
     written = marshal.dumps(data, _VERSION)
     if len(written) != record.itemsize:
