@@ -23,8 +23,10 @@ MODEL_FILE = "model.onnx"
 # Changes onnxruntime's options before a model is loaded.
 Adjust = Callable[[onnxruntime.SessionOptions], None]
 # onnxruntime keeps what its largest runs took. A run whose inputs have that many times the usual bytes, or
-# that part of them, makes it give that back; to do so after each one would cost a part of its time.
+# that part of them, makes it give that back; to do so after each one would cost a part of its time, and what
+# small ones take is not worth it.
 _UNUSUAL = 2
+_LARGE_INPUTS = 1 << 16
 _LEARNING = 1 / 8
 _GIVE_BACK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
 
@@ -96,7 +98,8 @@ class Model:
         return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values, options)]
 
     def _is_unusual(self, size: int) -> bool:
-        unusual = not self._usual / _UNUSUAL <= size <= self._usual * _UNUSUAL
+        less, more = sorted((size, self._usual))
+        unusual = more >= _LARGE_INPUTS and more > less * _UNUSUAL
         self._usual += (size - self._usual) * _LEARNING
         return unusual
 
