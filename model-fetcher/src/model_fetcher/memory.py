@@ -10,8 +10,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 def keep(bytes_: int) -> None:
     """From now on keep what is freed for the next use, in pieces of up to so many bytes, until `trim`.
 
-    By itself glibc returns the memory of each range to the system, which clears it for the next one: a third
-    of the CPU time of a fetch.
+    By itself glibc returns the memory of each range to the system, which clears it for the next one.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)

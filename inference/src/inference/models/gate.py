@@ -13,6 +13,7 @@ from inference.models.model import MODEL_FILE, Adjust, Model
 from inference.models.pipeline import Pipeline, build
 from inference.models.room import weigh
 
+# Bytes of a bundle.
 _SMALL = 4 << 20
 
 
@@ -59,11 +60,12 @@ def _warm(path: Path, execution: Execution, adjust: Adjust | None) -> tuple[Mode
     A quick model gets a single thread: several cost it more than they bring. Small ones mostly are quick, so
     that they are loaded with one first; what turns out otherwise is loaded again.
     """
+    single = replace(execution, threads=1)
     small = weigh(path.parent).total < _SMALL
-    model = Model(path, replace(execution, threads=1) if small else execution, adjust)
+    model = Model(path, single if small else execution, adjust)
     trouble = golden.warm_up(model)
     quick = not trouble and golden.is_quick(model)
     if quick != small and execution.threads > 1:
-        model = Model(path, replace(execution, threads=1) if quick else execution, adjust)
+        model = Model(path, single if quick else execution, adjust)
         golden.warm_up(model)
     return model, trouble, quick
