@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import onnxruntime
 
@@ -20,11 +22,11 @@ from inference.models.switch import Means
 from inference.models.watch import Watch
 from inference.settings import Settings
 from inference.signals import Stop
-from inference.telemetry import metrics
+from inference.telemetry import board, metrics
 from inference.web.app import create_app
 from inference.web.direct import Direct
 from inference.web.dispatch import Dispatcher, LoopDispatcher
-from inference.web.exposition import State, tell_others
+from inference.web.exposition import State, rows
 from inference.web.listener import Listener
 from inference.web.observe import Observer
 from inference.web.routes.admin import make_admin
@@ -45,9 +47,12 @@ class Sockets:
     siblings: tuple[socket.socket, ...] = ()
 
 
-def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: bool = False) -> int:
+def serve(
+    settings: Settings, sockets: Sockets, stop: Stop, worker: int = 0, *, only_when_ready: bool = False
+) -> int:
     """Serve until a signal; return the exit code.
 
+    `worker`: its number among those that share the ports, 0 if it has them alone.
     `only_when_ready`: accept nothing before models are loaded, since other workers can.
     """
     _collect_less_often()
@@ -55,14 +60,14 @@ def serve(settings: Settings, sockets: Sockets, stop: Stop, *, only_when_ready: 
     # Before there are threads.
     one_arena = limit is not None and memory.one_arena()
     budget = cpu.budget(cpu.allowed_cpus(), settings.workers, settings.threads, settings.concurrency)
-    registry = Registry(settings.model, settings.swap_wait, changed=tell_others)
+    registry = _registry(settings, worker)
     loader = Loader(settings.volume, registry, _means(settings, budget))
     observer = Observer(*sinks(settings.access_log, os.environ))
     public, admin = _listeners(settings, sockets, loader, budget, observer)
     watch = _follow(settings, loader)
-    while only_when_ready and not registry.ready() and not stop.event.wait(0.1):
+    while only_when_ready and registry.unloaded_reason() and not stop.event.wait(0.1):
         pass
-    if settings.workers > 1:
+    if worker:
         threading.Thread(target=_settle, args=(stop,), name="metrics", daemon=True).start()
     public.start()
     admin.start()
@@ -96,6 +101,21 @@ def _collect_less_often() -> None:
     """
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
+
+
+def _registry(settings: Settings, worker: int) -> Registry:
+    """Make the registry; what changes in a worker's is told to the others."""
+    if not worker:
+        return Registry(settings.model, settings.swap_wait)
+    directory = Path(os.environ[metrics.MULTIPROCESS])
+
+    def tell(registry: Registry) -> None:
+        board.write(directory, rows(registry))
+        if registry.unloaded_reason() is None:
+            board.arrive(directory, worker)
+
+    others_start = partial(board.waiting, directory)
+    return Registry(settings.model, settings.swap_wait, changed=tell, others_start=others_start)
 
 
 def _settle(stop: Stop) -> None:

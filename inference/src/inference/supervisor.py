@@ -58,7 +58,10 @@ class Supervisor:
         stop = Stop(before_at_once=self._kill)
         with TemporaryDirectory(prefix="inference-metrics-") as metrics:
             os.environ[MULTIPROCESS] = metrics
-            for number in range(1, self.settings.workers + 1):
+            numbers = range(1, self.settings.workers + 1)
+            for number in numbers:
+                board.expect(Path(metrics), number)
+            for number in numbers:
                 self.workers.append(Worker(number, self._spawn(number, again=False), time.monotonic()))
             while not stop.event.wait(LOOK_SECONDS):
                 for worker in self.workers:
@@ -85,6 +88,8 @@ class Supervisor:
         if worker.due is None:
             mark_process_dead(worker.process.pid, metrics)  # type: ignore[no-untyped-call]
             board.forget(Path(metrics), worker.process.pid)
+            # The one that comes in its place takes no connection before it is ready.
+            board.arrive(Path(metrics), worker.number)
             sound = now - worker.started > SOUND_SECONDS
             worker.pause = 0.0 if sound else min(LONGEST_PAUSE, max(FIRST_PAUSE, worker.pause * 2))
             worker.due = now + worker.pause

@@ -22,7 +22,7 @@ def main(argument: str) -> NoReturn:
     threading.Thread(target=_follow_supervisor, args=(stop,), daemon=True).start()
     public, admin, *siblings = (socket.socket(fileno=number) for number in told["sockets"])
     sockets = Sockets(public, admin, tuple(siblings))
-    leave(serve(settings, sockets, stop, only_when_ready=told["again"]))
+    leave(serve(settings, sockets, stop, told["number"], only_when_ready=told["again"]))
 
 
 def _follow_supervisor(stop: Stop) -> None:

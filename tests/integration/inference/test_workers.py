@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,6 @@ def worker_pids(server: Server) -> list[int]:
 
 def test_workers_share_the_ports_and_one_that_dies_is_replaced(start: StartServer) -> None:
     server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
     first = worker_pids(server)
     assert len(first) == 2
     for _ in range(20):
@@ -47,9 +48,41 @@ def test_workers_share_the_ports_and_one_that_dies_is_replaced(start: StartServe
     assert not any(Path(f"/proc/{pid}").exists() for pid in first)
 
 
+@contextmanager
+def one_lags(volume: Volume, start: StartServer) -> Iterator[tuple[Server, int]]:
+    """Two workers, one of which has its first model while the other, whose pid this gives, is stopped."""
+    server = start("--workers", "2", "--model", "late")
+    eventually(lambda: len(server.logged("listening")) == 2, "both listen")
+    lagging = worker_pids(server)[0]
+    os.kill(lagging, signal.SIGSTOP)
+    try:
+        volume.add("late", "v1", models.slow)
+        volume.point("late", "v1")
+        eventually(lambda: server.logged("serving"), "one serves")
+        yield server, lagging
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(lagging, signal.SIGCONT)
+
+
+def test_none_is_ready_before_all_have_loaded_once(volume: Volume, start: StartServer) -> None:
+    with one_lags(volume, start) as (server, _):
+        for answer in (server.admin("/readyz"), server.get("/v2/health/ready")):
+            assert (answer.status, answer.error) == (503, "loading in another worker")
+        assert server.metric("modelsidecar_inference_ready") == 0
+    server.wait_ready()
+    late = PATH.replace("slow", "late")
+    assert {server.post(late, rounds(1)).status for _ in range(20)} == {200}
+
+
+def test_none_waits_for_a_worker_that_died_before_it_was_ready(volume: Volume, start: StartServer) -> None:
+    with one_lags(volume, start) as (server, lagging):
+        os.kill(lagging, signal.SIGKILL)
+        server.wait_ready()
+
+
 def test_connections_are_spread_over_the_workers(start: StartServer) -> None:
     server = start("--workers", "2", "--access-log", "on").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
     for _ in range(40):
         server.get("/version")
     eventually(lambda: len(server.logged("answered")) == 40, "all are logged")
@@ -59,7 +92,6 @@ def test_connections_are_spread_over_the_workers(start: StartServer) -> None:
 
 def test_what_waits_for_a_worker_that_does_not_answer_is_taken_by_another(start: StartServer) -> None:
     server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
     stopped = worker_pids(server)[0]
     os.kill(stopped, signal.SIGSTOP)
     try:
@@ -81,7 +113,6 @@ def test_a_port_that_other_workers_share_is_taken(volume: Volume, start: StartSe
 
 def test_all_workers_swap(volume: Volume, start: StartServer) -> None:
     server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
     volume.add("slow", "v2", models.slow)
     volume.point("slow", "v2")
     eventually(lambda: [line["version"] for line in server.logged("serving")].count("v2") == 2, "both swap")
@@ -91,7 +122,6 @@ def test_all_workers_swap(volume: Volume, start: StartServer) -> None:
 
 def test_metrics_tell_what_all_workers_serve(volume: Volume, start: StartServer) -> None:
     server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
     stopped = worker_pids(server)[0]
     os.kill(stopped, signal.SIGSTOP)
     try:
@@ -109,7 +139,6 @@ def test_answers_are_mixed_no_longer_than_the_slowest_worker_loads(
     volume: Volume, start: StartServer
 ) -> None:
     server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
     seen: list[str] = []
     volume.add("slow", "v2", models.slow)
     volume.point("slow", "v2")
@@ -129,7 +158,6 @@ def test_answers_are_mixed_no_longer_than_the_slowest_worker_loads(
 
 def test_workers_finish_what_is_in_flight(start: StartServer) -> None:
     server = start("--workers", "2").wait_ready()
-    eventually(lambda: len(server.logged("serving")) == 2, "both serve")
     asking = [Asking(server, LONG) for _ in range(4)]
     wait_in_flight(server, 4)
     assert server.stop() == 0

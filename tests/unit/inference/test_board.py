@@ -28,6 +28,15 @@ def test_what_a_process_says_takes_the_place_of_what_it_said(tmp_path: Path) -> 
     assert board.read(tmp_path) == []
 
 
+def test_workers_are_waited_for_until_each_has_come(tmp_path: Path) -> None:
+    for number in (1, 2):
+        board.expect(tmp_path, number)
+    for number in (1, 1, 2):
+        assert board.waiting(tmp_path)
+        board.arrive(tmp_path, number)
+    assert not board.waiting(tmp_path)
+
+
 def test_what_a_process_said_goes_with_it(tmp_path: Path) -> None:
     board.write(tmp_path, [Row("digits", "v1", "", 1.0)])
     for _ in range(2):

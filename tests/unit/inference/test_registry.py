@@ -74,6 +74,25 @@ def test_is_not_ready_while_it_drains(served: MakeServed) -> None:
     assert registry.unready_reason() == "shutting down"
 
 
+def test_is_not_ready_while_another_worker_starts(served: MakeServed) -> None:
+    waiting = [True]
+    registry = Registry(others_start=lambda: waiting[0])
+    assert registry.unready_reason() == "loading"
+    registry.put("a", served=served("a"))
+    registry.all_seen()
+    assert (registry.unready_reason(), registry.unloaded_reason()) == ("loading in another worker", None)
+    waiting[0] = False
+    assert registry.ready()
+
+
+def test_tells_once_that_all_was_seen() -> None:
+    told: list[Registry] = []
+    registry = Registry(changed=told.append)
+    for _ in range(2):
+        registry.all_seen()
+    assert told == [registry]
+
+
 def test_the_only_model_is_the_default(served: MakeServed) -> None:
     registry = scanned()
     registry.put("a", served=served("a"))

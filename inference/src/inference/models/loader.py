@@ -141,7 +141,7 @@ class Loader:
         names = self.registry.expected or model_names(self.volume)
         for name in dict.fromkeys((*names, *self.registry.entries())):
             self._follow(name)
-        self.registry.scanned = True
+        self.registry.all_seen()
 
     def _follow(self, name: str) -> None:
         target = read_target(self.volume, name)

@@ -72,6 +72,8 @@ class Registry:
     scanned: bool = False
     # Called after each change, by the thread that made it.
     changed: Callable[["Registry"], None] = lambda _: None
+    # Whether another worker on the same port, that has just started too, can serve nothing yet.
+    others_start: Callable[[], bool] = lambda: False
     _entries: MappingProxyType[str, Entry] = field(init=False)
     _condition: threading.Condition = field(default_factory=threading.Condition)
 
@@ -103,6 +105,12 @@ class Registry:
             self._condition.notify_all()
         self.changed(self)
 
+    def all_seen(self) -> None:
+        """Say that all that is on the volume has been looked at once."""
+        if not self.scanned:
+            self.scanned = True
+            self.changed(self)
+
     def ready(self) -> bool:
         """Tell whether this process should get traffic."""
         return self.unready_reason() is None
@@ -114,6 +122,13 @@ class Registry:
         """
         if self.draining:
             return "shutting down"
+        reason = self.unloaded_reason()
+        if reason is None and self.others_start():
+            return "loading in another worker"
+        return reason
+
+    def unloaded_reason(self) -> str | None:
+        """Say why this process cannot serve, whatever others on its port can; None if it can."""
         if self.expected:
             lacking = [name for name in self.expected if not self._entries[name].served]
             return f"not loaded: {self._whys(lacking)}" if lacking else None

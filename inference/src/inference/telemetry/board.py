@@ -1,6 +1,7 @@
 """What the workers of one server tell each other: each keeps one small file with what it serves.
 
-They share no memory, and a scrape of the metrics is answered by any one of them.
+They share no memory, and a scrape of the metrics is answered by any one of them. So is a probe, which is why
+there is one more file for each worker until it has loaded its models for the first time.
 """
 
 import os
@@ -45,6 +46,25 @@ def read(directory: Path) -> list[Row]:
 def forget(directory: Path, pid: int) -> None:
     """Take away what a process said that has ended."""
     _file(directory, pid).unlink(missing_ok=True)
+
+
+def expect(directory: Path, number: int) -> None:
+    """Say that a worker is about to start: none of them is ready before it is."""
+    _start(directory, number).touch()
+
+
+def arrive(directory: Path, number: int) -> None:
+    """Say that a worker need not be waited for (any longer)."""
+    _start(directory, number).unlink(missing_ok=True)
+
+
+def waiting(directory: Path) -> bool:
+    """Tell whether there is a worker to wait for."""
+    return any(directory.glob("*.starts"))
+
+
+def _start(directory: Path, number: int) -> Path:
+    return directory / f"{number}.starts"
 
 
 def _file(directory: Path, pid: int) -> Path:

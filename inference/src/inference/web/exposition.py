@@ -62,12 +62,6 @@ def rows(registry: Registry) -> list[board.Row]:
     ]
 
 
-def tell_others(registry: Registry) -> None:
-    """Let the other workers know what this process serves, if there are any."""
-    if MULTIPROCESS in os.environ:
-        board.write(Path(os.environ[MULTIPROCESS]), rows(registry))
-
-
 class Triton(Collector):
     """What another registry counts, under Triton's names."""
 
