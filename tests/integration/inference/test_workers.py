@@ -92,6 +92,7 @@ def test_connections_are_spread_over_the_workers(start: StartServer) -> None:
 
 def test_what_waits_for_a_worker_that_does_not_answer_is_taken_by_another(start: StartServer) -> None:
     server = start("--workers", "2").wait_ready()
+    eventually(lambda: len(server.logged("listening")) == 2, "both listen")
     stopped = worker_pids(server)[0]
     os.kill(stopped, signal.SIGSTOP)
     try:

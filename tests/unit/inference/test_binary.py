@@ -166,7 +166,7 @@ def test_mixes_json_and_raw_outputs_in_order() -> None:
     spec = [TensorSpec(name, FP32, (-1,)) for name in "abc"]
     request = InferRequest(None, {}, (Output("a", True), Output("b"), Output("c", True)))
     results = {name: np.full(2, number, np.float32) for number, name in enumerate("abc")}
-    encoded = encode("m", "v1", request, results, Signature((), tuple(spec)), {})
+    encoded = encode("m", "v1", request, results, Signature((), tuple(spec)))
     assert encoded.header is not None
     head = orjson.loads(encoded.body[: encoded.header])
     assert head["outputs"][1]["data"] == [1, 1]

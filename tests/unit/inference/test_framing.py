@@ -76,7 +76,7 @@ def test_reads_what_the_client_writes(named: dict[str, tuple[Datatype, Array]], 
 def test_the_client_reads_what_we_write(named: dict[str, tuple[Datatype, Array]], raw: list[bool]) -> None:
     outputs = tuple(Output(name, is_raw) for name, is_raw in zip(named, raw, strict=False))
     results = {name: a for name, (_, a) in named.items()}
-    encoded = encode("m", "v1", InferRequest("7", {}, outputs), results, signature(named), {})
+    encoded = encode("m", "v1", InferRequest("7", {}, outputs), results, signature(named))
     answer = triton.InferResult.from_response_body(encoded.body, header_length=encoded.header)
     for output in outputs:
         datatype, a = named[output.name]

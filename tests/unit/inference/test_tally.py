@@ -6,7 +6,7 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from inference.telemetry.tally import MANY, Tally
+from inference.telemetry.tally import MANY, Series, Tally
 
 BOUNDS = (0.1, 1.0, 10.0)
 
@@ -27,7 +27,7 @@ def test_a_histogram_is_what_it_would_be_of_values_one_by_one() -> None:
     (ours, child), (theirs, other) = histogram(), histogram()
     tally = Tally()
     for value in values:
-        tally.add(child, value)
+        tally.add(Series(None, (child,), 0.5), (2 * value,))
         other.observe(value)
     tally.settle()
     expected = samples(theirs)
@@ -37,12 +37,12 @@ def test_a_histogram_is_what_it_would_be_of_values_one_by_one() -> None:
 
 def test_nothing_is_lost_between_threads_and_much_is_handed_over_by_itself() -> None:
     registry = CollectorRegistry()
-    child = Counter("c", "A counter", registry=registry)
+    series = Series(Counter("c", "A counter", registry=registry))
     tally = Tally()
 
     def note() -> None:
         for _ in range(MANY):
-            tally.add(child)
+            tally.add(series)
 
     threads = [threading.Thread(target=note) for _ in range(4)]
     for thread in threads:

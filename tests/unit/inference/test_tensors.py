@@ -147,11 +147,11 @@ def test_says_that_inputs_are_a_list(two: Signature, inputs: Any) -> None:
 def test_echoes_the_id_and_names_model_and_version(two: Signature) -> None:
     results = {"total": np.array([[3, np.nan]], np.float32)}
     request = InferRequest("7", {}, (Output("total"),))
-    answer = orjson.loads(encode("sums", "v1", request, results, two, {}).body)
+    answer = orjson.loads(encode("sums", "v1", request, results, two).body)
     output = {"name": "total", "datatype": "FP32", "shape": [1, 2], "data": [3.0, None]}
     assert answer == {"model_name": "sums", "model_version": "v1", "id": "7", "outputs": [output]}
 
 
 def test_leaves_out_an_id_that_was_not_given(two: Signature) -> None:
-    answer = orjson.loads(encode("sums", "v1", InferRequest(None, {}, ()), {}, two, {}).body)
+    answer = orjson.loads(encode("sums", "v1", InferRequest(None, {}, ()), {}, two).body)
     assert "id" not in answer

@@ -40,25 +40,27 @@ def rows(request: InferRequest) -> int:
 
 def key(request: InferRequest) -> object:
     """Return what requests must have in common to share a run."""
-    shapes = sorted((name, array.dtype.str, array.shape[1:]) for name, array in request.inputs.items())
-    return tuple(shapes), tuple(output.name for output in request.outputs)
+    shapes = [(name, array.dtype, array.shape[1:]) for name, array in request.inputs.items()]
+    return tuple(shapes), tuple([output.name for output in request.outputs])
 
 
 def plan(requests: Sequence[InferRequest], most: int) -> Iterator[list[int]]:
     """Yield the requests that share a run, by their place: at most `most` rows, unless one alone has more."""
-    open_groups: dict[object, tuple[list[int], int]] = {}
+    groups: dict[object, list[int]] = {}
+    room: dict[object, int] = {}
     for place, request in enumerate(requests):
         size = rows(request)
         if not 0 < size < most:
             yield [place]
             continue
-        group, taken = open_groups.get(key(request), ([], 0))
-        if taken + size > most:
-            yield group
-            group, taken = [], 0
-        open_groups[key(request)] = ([*group, place], taken + size)
-    for group, _ in open_groups.values():
-        yield group
+        alike = key(request)
+        if room.get(alike, 0) < size:
+            if alike in groups:
+                yield groups[alike]
+            groups[alike], room[alike] = [], most
+        groups[alike].append(place)
+        room[alike] -= size
+    yield from groups.values()
 
 
 def join(requests: Sequence[InferRequest]) -> dict[str, Array]:

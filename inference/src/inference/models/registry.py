@@ -58,6 +58,9 @@ class Entry:
     replacing: bool = False
 
 
+_UNKNOWN = Entry()
+
+
 @dataclass(slots=True)
 class Registry:
     """The models of this process. `expected` are those it must serve; empty: whatever is on the volume.
@@ -167,9 +170,10 @@ class Registry:
 
     def at_hand(self, name: str | None, version: str | None = None) -> Served | None:
         """Return what serves a model, the default one if none is named; None where `get` raises or waits."""
-        names = self.expected[:1] or tuple(self._entries)
-        key = name or (names[0] if len(names) == 1 else "")
-        entry = self._entries.get(key, Entry())
+        if not name:
+            names = self.expected[:1] or tuple(self._entries)
+            name = names[0] if len(names) == 1 else ""
+        entry = self._entries.get(name, _UNKNOWN)
         served = None if entry.replacing else entry.served
         return served if served and version in (None, served.version) else None
 

@@ -99,22 +99,25 @@ class Stats:
 
     def add(self, requests: Iterable[Timing], executions: Iterable[Executed]) -> None:
         """Count requests that ended, and the runs of the model that they needed, and may have shared."""
+        good: list[Timing] = []
+        bad: list[Timing] = []
+        for request in requests:
+            (bad if request.failed else good).append(request)
         with self._lock:
-            for request in requests:
-                self._add_request(request)
+            self._totals["fail"].add(sum([request.took for request in bad]), len(bad))
+            if good:
+                self._add_good(good)
             for execution in executions:
                 self._add_execution(execution)
 
-    def _add_request(self, request: Timing) -> None:
-        if request.failed:
-            self._totals["fail"].add(request.took)
-            return
+    def _add_good(self, requests: list[Timing]) -> None:
+        count = len(requests)
         self._last = time.time_ns() // 1_000_000
-        self._inferences += request.batch_size
-        self._totals["success"].add(request.took)
-        self._totals["queue"].add(request.queue)
-        for lap, lasted in request.laps.items():
-            self._totals[lap].add(lasted)
+        self._inferences += sum([request.batch_size for request in requests])
+        self._totals["success"].add(sum([request.took for request in requests]), count)
+        self._totals["queue"].add(sum([request.queue for request in requests]), count)
+        for lap in LAPS:
+            self._totals[lap].add(sum([request.laps.get(lap, 0) for request in requests]), count)
 
     def _add_execution(self, execution: Executed) -> None:
         size = execution.batch_size

@@ -30,6 +30,8 @@ def read(holder: Mapping[str, Any], what: str) -> Parameters:
 def of_request(request: Mapping[str, Any]) -> Parameters:
     """Return a whole request's parameters, the reserved ones checked; raises BadRequest."""
     parameters = read(request, "the request")
+    if not parameters:
+        return parameters
     for key in parameters:
         if key == "headers" or key.startswith("triton_"):
             raise BadRequest(f"the request: parameter {key!r} is reserved by the protocol; rename it")

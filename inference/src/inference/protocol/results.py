@@ -4,9 +4,8 @@ Sources: `inference_rest.md` of github.com/kserve/open-inference-protocol, `exte
 `extension_classification.md` of github.com/triton-inference-server/server.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -18,30 +17,15 @@ from inference.protocol.signature import Signature
 from inference.protocol.tensors import InferRequest, Output
 from inference.protocol.values import Array, plain
 
-Labels = Mapping[str, tuple[str, ...]]
+# The class names of the output of that name, if it holds class scores; else none.
+Labels = Callable[[str], tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A response's body, and the length of its JSON if raw tensors follow."""
 
     body: bytes
     header: int | None
-
-
-@dataclass(slots=True)
-class _Writer:
-    """Describes outputs in JSON; those that go raw are collected in their order."""
-
-    tensors: list[bytes | memoryview] = field(default_factory=list)
-
-    def describe(self, wanted: Output, array: Array, datatype: Datatype) -> dict[str, Any]:
-        entry = {"name": wanted.name, "datatype": datatype.name, "shape": list(array.shape)}
-        if not wanted.binary:
-            return {**entry, "data": plain(array, datatype)}
-        raw = binary.to_bytes(array, datatype)
-        self.tensors.append(raw)
-        return {**entry, "parameters": {"binary_data_size": len(raw)}}
 
 
 def encode(
@@ -50,24 +34,34 @@ def encode(
     request: InferRequest,
     results: Mapping[str, Array],
     signature: Signature,
-    labels: Labels,
+    labels: Labels = lambda _: (),
 ) -> Encoded:
-    """Write the response; in its JSON, NaN and infinities become null. Raises BadRequest.
-
-    `labels` has the class names of outputs that hold class scores.
-    """
-    writer = _Writer()
+    """Write the response; in its JSON, NaN and infinities become null. Raises BadRequest."""
+    # What follows the JSON, in the order of the outputs that go raw.
+    raw: list[bytes | memoryview] = []
     answer: dict[str, Any] = {"model_name": model, "model_version": version}
     if request.id is not None:
         answer["id"] = request.id
     answer["outputs"] = [
-        writer.describe(wanted, *_content(wanted, results[wanted.name], signature, labels))
+        _describe(wanted, *_content(wanted, results[wanted.name], signature, labels), raw)
         for wanted in request.outputs
     ]
     text = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-    if not writer.tensors:
+    if not raw:
         return Encoded(text, None)
-    return Encoded(b"".join([text, *writer.tensors]), len(text))
+    return Encoded(b"".join([text, *raw]), len(text))
+
+
+def _describe(
+    wanted: Output, array: Array, datatype: Datatype, raw: list[bytes | memoryview]
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": wanted.name, "datatype": datatype.name, "shape": array.shape}
+    if not wanted.binary:
+        entry["data"] = plain(array, datatype)
+        return entry
+    raw.append(binary.to_bytes(array, datatype))
+    entry["parameters"] = {"binary_data_size": len(raw[-1])}
+    return entry
 
 
 def _content(wanted: Output, array: Array, signature: Signature, labels: Labels) -> tuple[Array, Datatype]:
@@ -77,7 +71,7 @@ def _content(wanted: Output, array: Array, signature: Signature, labels: Labels)
         return array, spec.datatype
     if spec.datatype in (BOOL, BYTES):
         raise BadRequest(f"output {spec.name!r}: is {spec.datatype.name}; classification needs numbers")
-    return classes(array, wanted.classes, labels.get(spec.name, ())), BYTES
+    return classes(array, wanted.classes, labels(spec.name)), BYTES
 
 
 def classes(array: Array, most: int, labels: tuple[str, ...]) -> Array:

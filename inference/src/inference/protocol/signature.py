@@ -35,11 +35,18 @@ class Signature:
 
     def input(self, name: str) -> TensorSpec | None:
         """Return the input of that name, if there is one."""
-        return next((spec for spec in self.inputs if spec.name == name), None)
+        return _named(name, self.inputs)
 
     def output(self, name: str) -> TensorSpec | None:
         """Return the output of that name, if there is one."""
-        return next((spec for spec in self.outputs if spec.name == name), None)
+        return _named(name, self.outputs)
+
+
+def _named(name: str, specs: tuple[TensorSpec, ...]) -> TensorSpec | None:
+    for spec in specs:
+        if spec.name == name:
+            return spec
+    return None
 
 
 def names(specs: tuple[TensorSpec, ...]) -> str:

@@ -89,7 +89,7 @@ def load_object(body: bytes | memoryview) -> dict[str, Any]:
 
 def _list_of_objects(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     value = request.get(key)
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+    if not isinstance(value, list) or not set(map(type, value)) <= {dict}:
         raise BadRequest(f"{key}: must be a list of objects")
     for item in value:
         if not isinstance(item.get("name"), str):
@@ -154,7 +154,7 @@ def _datatype(entry: Mapping[str, Any]) -> str:
 
 
 def _shape(value: object, what: str) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(length) is int and length >= 0 for length in value):
+    if not isinstance(value, list) or not set(map(type, value)) <= {int} or min(value, default=0) < 0:
         raise BadRequest(f"{what}: shape must be a list of whole numbers of at least 0")
     return tuple(value)
 

@@ -5,12 +5,11 @@ counted goes when it has been replaced twice; with several workers, whose files 
 """
 
 import os
-from collections.abc import Iterable
 from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
-from inference.telemetry.tally import Tally
+from inference.telemetry.tally import Series, Tally
 
 PREFIX = "modelsidecar_inference"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -56,10 +55,19 @@ LOAD_SECONDS = Histogram(
 
 # The look-up of a child costs more than to count.
 in_flight = cache(IN_FLIGHT.labels)
-_duration = cache(DURATION.labels)
-_requests = cache(REQUESTS.labels)
-_stage = cache(STAGE.labels)
-_batch = cache(BATCH.labels)
+
+
+@cache
+def _answers(model: str, version: str, route: str, status: int, stages: tuple[str, ...]) -> Series:
+    of_stages = [STAGE.labels(model, version, stage) for stage in stages]
+    return Series(
+        REQUESTS.labels(model, version, route, status), (DURATION.labels(model, route), *of_stages), 1e-9
+    )
+
+
+@cache
+def _runs(model: str, version: str) -> Series:
+    return Series(None, (BATCH.labels(model, version),))
 
 
 _tally = Tally()
@@ -68,19 +76,16 @@ settle = _tally.settle
 
 
 def answered(
-    model: str, version: str, route: str, status: int, ns: int, stages: Iterable[tuple[str, int]]
+    model: str, version: str, route: str, status: int, stages: tuple[str, ...], times: tuple[int, ...]
 ) -> None:
-    """Count an answer, how long it took, and its stages; all times in nanoseconds."""
-    _tally.add(_requests(model, version, route, status))
-    _tally.add(_duration(model, route), ns / 1e9)
-    for stage, lasted in stages:
-        _tally.add(_stage(model, version, stage), lasted / 1e9)
+    """Count an answer; `times` has what it took in nanoseconds, and then what each of its stages did."""
+    _tally.add(_answers(model, version, route, status, stages), times)
 
 
 def ran(model: str, version: str, batch_size: int, times: int = 1) -> None:
     """Count runs of a model that made so many inferences each."""
     for _ in range(times):
-        _tally.add(_batch(model, version), batch_size)
+        _tally.add(_runs(model, version), (batch_size,))
 
 
 def forget(model: str, version: str) -> None:
@@ -88,6 +93,7 @@ def forget(model: str, version: str) -> None:
     if MULTIPROCESS in os.environ:
         return
     settle()
-    for metric, child in ((REQUESTS, _requests), (STAGE, _stage), (BATCH, _batch)):
+    for metric in (REQUESTS, STAGE, BATCH):
         metric.remove_by_labels({"model": model, "version": version})
-        child.cache_clear()
+    for series in (_answers, _runs):
+        series.cache_clear()

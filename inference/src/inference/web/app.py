@@ -124,18 +124,22 @@ def _measure(app: Flask, registry: Registry, observer: Observer) -> None:
     @app.after_request
     def tell(response: Response) -> Response:
         said, route = request.headers, (request.endpoint or "unknown").removesuffix("_version")
-        client = request.remote_addr or ""
-        asked = Asked(request.method, request.path, client, said.get("X-Request-Id"), said.get("traceparent"))
         took = time.perf_counter_ns() - g.started
         # What Flask answers by itself, such as OPTIONS, is no Reply.
         reply = g.get("reply") or Reply(b"", response.status_code)
-        fresh = observer.answered(asked, route, reply.model or g.model, reply, took)
-        response.headers.extend(fresh)
+        model = reply.model or g.model
+        response.headers.extend(
+            observer.answered(_asked, said.get("X-Request-Id"), route, model, reply, took)
+        )
         return response
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
         metrics.in_flight(g.model).dec()
+
+
+def _asked() -> Asked:
+    return Asked(request.method, request.path, request.remote_addr or "", request.headers.get("traceparent"))
 
 
 def _catch(app: Flask) -> None:

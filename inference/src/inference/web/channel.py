@@ -45,20 +45,12 @@ def _message(error: Any, max_body: int) -> str:
     return str(error.body)
 
 
-def asked(channel: "Channel") -> Asked:
-    """Return what is told of the first of a connection's requests, which may be none that can be read."""
-    request = channel.requests[0]
-    said = request.headers
-    path, ours = getattr(request, "path", ""), said.get("X_REQUEST_ID")
-    return Asked(request.command, path, str(channel.addr[0]), ours, said.get("TRACEPARENT"))
-
-
 class _OneWrite:
     """What both kinds of tasks share: an answer is sent in one piece, without waitress's own head."""
 
     def send(self: Any, reply: Reply, fresh: Headers) -> None:
         """Send an answer, with headers that differ each time; decide whether the connection stays."""
-        keep = self._keeps()
+        keep = not self.close_on_finish and self.channel.stays(self.request, self.version)
         if not keep:
             self.close_on_finish = True
         word = "" if keep == (self.version == "1.1") else "Keep-Alive" if keep else "close"
@@ -70,12 +62,6 @@ class _OneWrite:
         else:
             self.channel.write_soon(start)
             self.channel.write_soon(View(body))
-
-    def _keeps(self: Any) -> bool:
-        if self.close_on_finish or self.channel.server.draining:
-            return False
-        said = self.request.headers.get("CONNECTION", "").lower()
-        return bool(said == "keep-alive" if self.version == "1.0" else said != "close")
 
 
 class JsonErrorTask(_OneWrite, ErrorTask):  # type: ignore[misc]
@@ -91,7 +77,8 @@ class JsonErrorTask(_OneWrite, ErrorTask):  # type: ignore[misc]
         message = _message(error, self.channel.server.adj.max_request_body_size - 1)
         headers = (("Retry-After", "1"),) if again else ()
         reply = Reply(error_body(message), error.code, headers=headers)
-        self.send(reply, self.channel.server.observer.answered(asked(self.channel), "refused", "", reply, 0))
+        said, observer = self.request.headers.get("X_REQUEST_ID"), self.channel.server.observer
+        self.send(reply, observer.answered(self.channel.asked, said, "refused", "", reply, 0))
 
 
 class Task(_OneWrite, WSGITask):  # type: ignore[misc]
@@ -121,10 +108,54 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     on_thread = False
     linger_until = 0.0
 
+    def asked(self) -> Asked:
+        """Return what is told of the first of `requests`, which may be none that can be read."""
+        request = self.requests[0]
+        path = getattr(request, "path", "")
+        return Asked(request.command, path, str(self.addr[0]), request.headers.get("TRACEPARENT"))
+
     def answer(self, reply: Reply, fresh: Headers) -> None:
         """Answer the first of `requests`, with headers that differ each time, and go on with the next."""
-        self.ready = reply, fresh
-        self.service()
+        if self._plain(reply):
+            self._answer_at_once(reply, fresh)
+        else:
+            self.ready = reply, fresh
+            self.service()
+
+    def _plain(self, reply: Reply) -> bool:
+        """Tell whether nothing but to send a short answer is to be done, and the caller is the I/O loop."""
+        return (
+            len(self.requests) == 1
+            and self.request is None
+            and self.connected
+            and not self.total_outbufs_len
+            and len(reply.body) <= ONE_WRITE_BYTES
+            and self.requests[0].version == "1.1"
+            and self.stays(self.requests[0], "1.1")
+            and self.server.on_loop()
+        )
+
+    def _answer_at_once(self, reply: Reply, fresh: Headers) -> None:
+        """Do what `service` would: its task, locks and buffers take longer than a small model does."""
+        text = head(reply, fresh, "1.1", "") + reply.body
+        try:
+            sent = self.send(text, do_close=False)
+        except OSError:
+            sent = 0  # what sends the rest meets it, too
+        self.requests.pop().close()
+        self.last_activity = time.time()
+        if sent == len(text):
+            self.server.poller.reads(self)
+        else:
+            self.write_soon(text[sent:])
+            self.server.poller.touch(self)
+
+    def stays(self, request: Any, version: str) -> bool:
+        """Tell whether the connection is kept after the answer to a request of that version of HTTP."""
+        if self.server.draining:
+            return False
+        said = request.headers.get("CONNECTION", "").lower()
+        return bool(said == "keep-alive" if version == "1.0" else said != "close")
 
     def service(self) -> None:
         """Serve the first of `requests`; the I/O loop looks at the connection afterwards."""

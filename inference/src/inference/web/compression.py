@@ -24,7 +24,9 @@ def expand(body: bytes | memoryview, encoding: str | None, limit: int) -> bytes 
 
     Raises UnsupportedEncoding, TooLarge, or BadRequest if it is not so encoded.
     """
-    match (encoding or "").strip().lower():
+    if encoding is None:
+        return body
+    match encoding.strip().lower():
         case "" | "identity":
             return body
         case "gzip" | "x-gzip":

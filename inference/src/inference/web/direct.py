@@ -17,7 +17,7 @@ from inference.models.model import Model
 from inference.models.registry import Registry, Served
 from inference.protocol.binary import HEADER
 from inference.telemetry.metrics import QUEUED, in_flight
-from inference.web.channel import Channel, asked
+from inference.web.channel import Channel
 from inference.web.compression import expand
 from inference.web.guard import Guard, TooSlow
 from inference.web.observe import Observer
@@ -143,14 +143,14 @@ class Direct:
         return score_pictures(self.registry, address.model, body, kind, self._max_pixels, waited)
 
     def _answer(self, call: Call, reply: Reply, started: int) -> None:
-        address = call.address
+        channel, address = call.channel, call.address
         assert address is not None, call
-        reply = compressed(reply, call.request.headers.get("ACCEPT_ENCODING"))
+        headers = call.request.headers
+        reply = compressed(reply, headers.get("ACCEPT_ENCODING"))
         took = time.perf_counter_ns() - started
-        model = reply.model or self._label(call)
-        call.channel.answer(
-            reply, self._observer.answered(asked(call.channel), address.route, model, reply, took)
-        )
+        said, model = headers.get("X_REQUEST_ID"), reply.model or self._label(call)
+        fresh = self._observer.answered(channel.asked, said, address.route, model, reply, took)
+        channel.answer(reply, fresh)
 
     def _label(self, call: Call) -> str:
         assert call.address is not None, call

@@ -7,8 +7,7 @@ requests that it has read by then. A request beyond the bounded queue is answere
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 from waitress.task import ThreadedTaskDispatcher
 
@@ -28,6 +27,13 @@ LONGEST_SLEEP = 1.0
 def is_work(method: str, path: str) -> bool:
     """Tell whether a request runs a model, or waits for one to be loaded."""
     return method == "POST" and (path == "/score" or path.endswith(("/infer", "/load", "/unload")))
+
+
+def _give_up(*channels: Channel) -> None:
+    """Log the exception that is at hand, and end the connections that would wait for an answer for ever."""
+    logger.exception("a connection failed")
+    for channel in channels:
+        channel.handle_close()
 
 
 class LoopDispatcher:
@@ -56,17 +62,11 @@ class LoopDispatcher:
             if channel.choked():
                 self._arrived.append(channel)
             elif channel.connected:
-                self._safely([channel], self._place, channel)
+                try:
+                    self._place(channel)
+                except Exception:
+                    _give_up(channel)
         return LONGEST_SLEEP
-
-    def _safely(self, channels: Iterable[Channel], do: Callable[..., None], *arguments: Any) -> None:
-        """Do something; if that fails, end the connections that would wait for its answer for ever."""
-        try:
-            do(*arguments)
-        except Exception:
-            logger.exception("a connection failed")
-            for channel in channels:
-                channel.handle_close()
 
     def _place(self, channel: Channel) -> None:
         channel.service()
@@ -94,10 +94,15 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
         sleep = super().turn()
         quick, self._quick = self._quick, {}
         for served, calls in quick.values():
-            channels = [call.channel for call in calls]
-            self._safely(channels, self._serve_now, served, calls)
+            try:
+                self._serve_now(served, calls)
+            except Exception:
+                _give_up(*[call.channel for call in calls])
         for lane in self._lanes.values():
-            self._safely((), self._tend, lane)
+            try:
+                self._tend(lane)
+            except Exception:
+                _give_up()
             sleep = min(sleep, lane.sleep())
         return sleep
 

@@ -4,7 +4,9 @@ Sources: `Server-Timing` is W3C's recommendation of that name; `X-Request-Id` is
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from inference.models.stats import Timing
@@ -14,17 +16,21 @@ from inference.web.replies import Headers, Reply
 # What v2's statistics call the parts of a request, and what Server-Timing, metrics and traces do.
 STAGES = {"compute_input": "pre", "compute_infer": "infer", "compute_output": "post"}
 LONGEST_ID = 128
-# Names and nanoseconds.
-Stages = tuple[tuple[str, int], ...]
+
+
+class Stages(NamedTuple):
+    """The parts of a request in their order, and how many nanoseconds each took."""
+
+    names: tuple[str, ...] = ()
+    spent: tuple[int, ...] = ()
 
 
 class Asked(NamedTuple):
-    """A request, as far as it is told. `request_id` and `traceparent` are headers of the client's."""
+    """A request, as far as it is told; `traceparent` is a header of the client's."""
 
     method: str
     path: str
     client: str
-    request_id: str | None = None
     traceparent: str | None = None
 
 
@@ -41,8 +47,8 @@ class Answered:
 
     @property
     def stages(self) -> Stages:
-        """The parts that it took, in their order, in nanoseconds; none if no model was run."""
-        return stages(self.reply.timing) if self.reply.timing else ()
+        """The parts that it took; none if no model was run."""
+        return stages(self.reply.timing)
 
 
 class Sink(Protocol):
@@ -62,15 +68,20 @@ class Observer:
         """Tell these, too."""
         self._sinks = sinks
 
-    def answered(self, asked: Asked, route: str, model: str, reply: Reply, ns: int) -> Headers:
-        """Tell of an answer about `model` (empty: about none); return the headers that differ each time."""
-        spent = stages(reply.timing) if reply.timing else ()
-        metrics.answered(model, reply.version, route, reply.status, ns, spent)
-        identity = request_id(asked.request_id)
+    def answered(
+        self, ask: Callable[[], Asked], said: str | None, route: str, model: str, reply: Reply, ns: int
+    ) -> Headers:
+        """Tell of an answer about `model` (empty: about none); return the headers that differ each time.
+
+        `ask` tells of the request if somebody wants to know; `said` is the client's id of it.
+        """
+        spent = stages(reply.timing)
+        metrics.answered(model, reply.version, route, reply.status, spent.names, (ns, *spent.spent))
+        identity = request_id(said)
         for sink in self._sinks:
-            sink.tell(Answered(asked, identity, route, model, reply, ns))
+            sink.tell(Answered(ask(), identity, route, model, reply, ns))
         headers = (("X-Request-Id", identity),)
-        return (*headers, ("Server-Timing", server_timing(spent))) if spent else headers
+        return (*headers, ("Server-Timing", server_timing(spent))) if spent.names else headers
 
     def close(self) -> None:
         """Let the sinks finish."""
@@ -85,12 +96,23 @@ def request_id(said: str | None) -> str:
     return f"{random.getrandbits(64):016x}"
 
 
-def stages(timing: Timing) -> Stages:
-    """Return the parts of a request in their order, in nanoseconds."""
-    laps = timing.laps
-    return ("queue", timing.queue), *((name, laps[lap]) for lap, name in STAGES.items() if lap in laps)
+def stages(timing: Timing | None) -> Stages:
+    """Return the parts of a request; no `timing`: none."""
+    if timing is None:
+        return Stages()
+    return Stages(_names(tuple(timing.laps)), (timing.queue, *timing.laps.values()))
 
 
-def server_timing(spent: Stages) -> str:
+@cache
+def _names(laps: tuple[str, ...]) -> tuple[str, ...]:
+    return ("queue", *(STAGES[lap] for lap in laps))
+
+
+def server_timing(stages: Stages) -> str:
     """Write the header of that name; its unit is milliseconds."""
-    return ", ".join([f"{name};dur={ns / 1e6:.3f}" for name, ns in spent])
+    return _form(stages.names) % tuple([ns / 1e6 for ns in stages.spent])
+
+
+@cache
+def _form(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name};dur=%.3f" for name in names)

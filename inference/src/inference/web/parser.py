@@ -14,6 +14,8 @@ from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNot
 
 # Longer heads are read each time; so many shorter ones are remembered.
 REMEMBERED_BYTES, REMEMBERED_HEADS = 1024, 512
+# Of a head.
+_END = b"\r\n\r\n"
 
 
 class Body:
@@ -21,11 +23,11 @@ class Body:
 
     error = None
 
-    def __init__(self, length: int) -> None:
-        """Take the memory; the system gives it only as it is written."""
-        self._buffer = bytearray(length)
-        self._at = 0
-        self.completed = False
+    def __init__(self, length: int, whole: memoryview | None = None) -> None:
+        """Take the memory, which the system gives only as it is written; or be `whole`."""
+        self._buffer = bytearray(length) if whole is None else whole
+        self._at = 0 if whole is None else length
+        self.completed = whole is not None
 
     def received(self, data: bytes) -> int:
         """Take what belongs to the body; return how much that was."""
@@ -64,7 +66,31 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     # Of a head that cannot be read.
     command = ""
+    body_rcv: Any
+    completed: bool
     _chunks: memoryview | None = None
+
+    def received(self, data: bytes) -> int:
+        """Take what belongs to the request; return how many bytes that was."""
+        return self._received_whole(data) or int(super().received(data))
+
+    def _received_whole(self, data: bytes) -> int:
+        """Do the same in one step if it is all there, and nothing about it is special; else return 0."""
+        if self.body_rcv is not None or self.header_plus or self.completed:
+            return 0
+        start = data.find(_END, 0, REMEMBERED_BYTES) + len(_END)
+        known = _read(data[:start].lstrip(), self.adj) if start >= len(_END) else {}
+        length: int = known.get("content_length", 0)
+        end = start + length
+        if not 0 < length < self.adj.max_request_body_size or end > len(data) or known.get("expect_continue"):
+            return 0
+        self._be(known)
+        self.body_rcv = Body(length, memoryview(data)[start:end])
+        self.headers_finished = self.completed = True
+        return end
+
+    def _be(self, known: dict[str, Any]) -> None:
+        self.__dict__.update(known, headers=dict(known["headers"]))
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read a head; raises waitress's ParsingError and TransferEncodingNotImplemented."""
@@ -72,8 +98,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         if not known or "chunked" in known:
             super().parse_header(header_plus)
         else:
-            self.__dict__.update(known, headers=dict(known["headers"]))
-        receiver: Any = self.body_rcv  # type: ignore[has-type]
+            self._be(known)
+        receiver: Any = self.body_rcv
         if receiver is not None and not self.chunked:
             # A body that is too large is refused next, before any of it is received.
             fits = self.content_length < self.adj.max_request_body_size

@@ -11,6 +11,7 @@ from waitress import wasyncore
 
 # All are asked that often: what only time changes is seen then.
 SWEEP_SECONDS = 1.0
+_READS = select.POLLIN | select.POLLPRI
 
 
 class Poller:
@@ -27,6 +28,11 @@ class Poller:
     def touch(self, dispatcher: Any) -> None:
         """Ask this one before the next wait; any thread may call it."""
         self._touched.add(dispatcher)
+
+    def reads(self, dispatcher: Any) -> None:
+        """Know without asking that this one wants to read, and nothing else."""
+        if self._flags.get(dispatcher._fileno) == _READS:
+            self._touched.discard(dispatcher)
 
     def sweep(self) -> None:
         """Ask all before the next wait."""
@@ -54,7 +60,7 @@ class Poller:
         number: int = dispatcher._fileno
         if number not in self._map:
             return  # closed meanwhile
-        flags = select.POLLIN | select.POLLPRI if dispatcher.readable() else 0
+        flags = _READS if dispatcher.readable() else 0
         if dispatcher.writable() and not dispatcher.accepting:
             flags |= select.POLLOUT
         if flags == self._flags.get(number, 0):

@@ -36,14 +36,14 @@ class Tracing:
         """Make a span of an answer, and one below it for each part of the work."""
         asked, stages = answer.asked, answer.stages
         end = time.time_ns()
-        at = end - answer.ns - (stages[0][1] if stages else 0)  # the first is the wait before
+        at = end - answer.ns - sum(stages.spent[:1])  # the first is the wait before
         parent = _W3C.extract({"traceparent": asked.traceparent} if asked.traceparent else {})
         name, attributes = f"{asked.method} {answer.route}", _attributes(answer)
         span = self._tracer.start_span(name, parent, SpanKind.SERVER, attributes, start_time=at)
         if answer.reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             span.set_status(Status(StatusCode.ERROR))
         below = set_span_in_context(span)
-        for stage, ns in stages:
+        for stage, ns in zip(*stages, strict=True):
             part = self._tracer.start_span(stage, below, start_time=at)
             at += ns
             part.end(at)

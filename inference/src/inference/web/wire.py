@@ -19,24 +19,23 @@ def head(reply: Reply, fresh: Headers, protocol: str, connection: str) -> bytes:
     `protocol` is `1.0` or `1.1`, `connection` is empty if nothing is said.
     """
     fixed, date = _fixed(reply.status, all_headers(reply), protocol, connection), _date(int(time.time()))
-    return b"%b%bContent-Length: %d\r\nDate: %b\r\n\r\n" % (fixed, _lines(fresh), len(reply.body), date)
+    return f"{fixed}{_lines(fresh)}Content-Length: {len(reply.body)}\r\n{date}".encode("latin-1", "replace")
 
 
 @lru_cache(maxsize=1024)
-def _fixed(status: int, headers: Headers, protocol: str, connection: str) -> bytes:
+def _fixed(status: int, headers: Headers, protocol: str, connection: str) -> str:
     if connection:
         headers = (*headers, ("Connection", connection))
-    return f"HTTP/{protocol} {status} {HTTPStatus(status).phrase}\r\n".encode() + _lines(headers)
+    return f"HTTP/{protocol} {status} {HTTPStatus(status).phrase}\r\n{_lines(headers)}"
 
 
-def _lines(headers: Headers) -> bytes:
-    lines = [f"{name}: {''.join(value.splitlines())}\r\n" for name, value in headers]
-    return "".join(lines).encode("latin-1", "replace")
+def _lines(headers: Headers) -> str:
+    return "".join([f"{name}: {''.join(value.splitlines())}\r\n" for name, value in headers])
 
 
 @lru_cache(maxsize=2)
-def _date(second: int) -> bytes:
-    return bytes(build_http_date(second), "ascii")
+def _date(second: int) -> str:
+    return f"Date: {build_http_date(second)}\r\n\r\n"
 
 
 class View(ReadOnlyFileBasedBuffer):  # type: ignore[misc]

@@ -7,6 +7,8 @@ from inference.web.replies import JSON
 
 def require_json(content_type: str | None, *, may_be_absent: bool = False) -> None:
     """Refuse a body that does not say it is JSON; raises UnsupportedMedia."""
+    if content_type == JSON:
+        return
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind == JSON or (may_be_absent and not kind):
         return

@@ -7,6 +7,7 @@ Sources: `inference_rest.md` of github.com/kserve/open-inference-protocol, and t
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -137,7 +138,8 @@ def _encode(job: _Job, served: Served) -> None:
     assert job.request is not None, job
     assert job.outputs is not None, job
     signature, name, version = served.model.signature, served.name, served.version
-    encoded = results.encode(name, version, job.request, job.outputs, signature, _labels(served))
+    labels = partial(_labels, served)
+    encoded = results.encode(name, version, job.request, job.outputs, signature, labels)
     if encoded.header is None:
         job.reply = Reply(encoded.body, model=name, version=version, timing=job.timing)
     else:
@@ -147,10 +149,10 @@ def _encode(job: _Job, served: Served) -> None:
         )
 
 
-def _labels(served: Served) -> results.Labels:
+def _labels(served: Served, output: str) -> tuple[str, ...]:
     outputs = served.model.signature.outputs
     scores = served.bundle.scores.output or (outputs[0].name if len(outputs) == 1 else "")
-    return {scores: served.bundle.labels}
+    return served.bundle.labels if output == scores else ()
 
 
 def _error_reply(job: _Job, served: Served) -> Reply:
