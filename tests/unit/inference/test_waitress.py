@@ -15,7 +15,8 @@ LEANT_ON = [
     (
         "channel.HTTPChannel.service",
         "f73afa13748e1128",
-        "Channel.answer: takes the first of `requests`, makes a task, and adds the next one",
+        "Channel.answer: takes the first of `requests`, makes a task, and adds the next one; when it does no "
+        "more than that, Channel._answer_at_once does it",
     ),
     (
         "channel.HTTPChannel.received",
@@ -68,7 +69,8 @@ LEANT_ON = [
     (
         "parser.HTTPRequestParser.received",
         "b466c02de37d4a01",
-        "Parser: parse_header comes once and sets `body_rcv`; content_length is looked at before",
+        "Parser: parse_header comes once and sets `body_rcv`; content_length is looked at before, and a "
+        "request is `completed` after its `headers_finished`",
     ),
     (
         "parser.HTTPRequestParser.parse_header",
@@ -97,6 +99,11 @@ LEANT_ON = [
         "Poller: lets a connection read, write or close by the flags of poll",
     ),
     ("wasyncore.dispatcher.recv", "2e96a95e63f72440", "Channel: closes on the end of the stream"),
+    (
+        "wasyncore.dispatcher.send",
+        "1f089e74390268a3",
+        "Channel._answer_at_once: returns how much was sent, and does not close",
+    ),
 ]
 
 

@@ -40,6 +40,31 @@ def test_reads_every_head_as_waitress_does_the_first_and_the_second_time(text: b
         assert facts(ours) == facts(theirs)
 
 
+REQUESTS = [
+    b"POST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345",
+    b"\r\nPOST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345",
+    b"POST /a HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n12345",
+    b"POST /a HTTP/1.1\r\nContent-Length: 5\r\nX-Long: " + b"x" * 2000 + b"\r\n\r\n12345",
+    b"POST /a HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("text", REQUESTS)
+def test_a_request_that_comes_at_once_is_the_one_that_comes_in_pieces(text: bytes) -> None:
+    adjustments = Adjustments(max_request_body_size=LIMIT)
+    pieces = Parser(adjustments)
+    for at in range(len(text)):
+        assert pieces.received(text[at : at + 1]) == 1
+    once, rest = Parser(adjustments), text + b"GET"
+    while not once.completed:
+        rest = rest[once.received(rest) :]
+    assert rest == b"GET"
+    assert once.received(rest) == 0
+    assert (bytes(once.body()), once.headers) == (bytes(pieces.body()), pieces.headers)
+    assert (once.path, once.completed, once.headers_finished) == ("/a", True, True)
+
+
 def test_a_head_that_is_remembered_is_not_shared() -> None:
     adjustments = Adjustments()
     first, second = Parser(adjustments), Parser(adjustments)
