@@ -94,7 +94,7 @@ class Registry:
 
     def put(self, name: str, **changes: object) -> None:
         """Change what is known of a model, in one step."""
-        entry = replace(self._entries.get(name, Entry()), **changes)  # type: ignore[arg-type]
+        entry = replace(self._entries.get(name, _UNKNOWN), **changes)  # type: ignore[arg-type]
         with self._condition:
             self._entries = MappingProxyType({**self._entries, name: entry})
             self._condition.notify_all()

@@ -117,7 +117,8 @@ class Stats:
         self._totals["success"].add(sum([request.took for request in requests]), count)
         self._totals["queue"].add(sum([request.queue for request in requests]), count)
         for lap in LAPS:
-            self._totals[lap].add(sum([request.laps.get(lap, 0) for request in requests]), count)
+            lasted = [request.laps[lap] for request in requests if lap in request.laps]
+            self._totals[lap].add(sum(lasted), len(lasted))
 
     def _add_execution(self, execution: Executed) -> None:
         size = execution.batch_size
