@@ -66,7 +66,12 @@ class LoopDispatcher:
                     self._place(channel)
                 except Exception:
                     _give_up(channel)
-        return LONGEST_SLEEP
+        return self._sleep()
+
+    def _sleep(self) -> float:
+        """Return for how long nothing is to be done, unless something comes."""
+        # A client that sends the next request without waiting for an answer: that came while this was served.
+        return LONGEST_SLEEP if all(channel.choked() for channel in self._arrived) else 0.0
 
     def _place(self, channel: Channel) -> None:
         channel.service()
@@ -91,7 +96,7 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
 
     def turn(self) -> float:
         """Place all requests that came, then run the quick models."""
-        sleep = super().turn()
+        super().turn()
         quick, self._quick = self._quick, {}
         for served, calls in quick.values():
             try:
@@ -103,8 +108,7 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
                 self._tend(lane)
             except Exception:
                 _give_up()
-            sleep = min(sleep, lane.sleep())
-        return sleep
+        return min([self._sleep(), *(lane.sleep() for lane in self._lanes.values())])
 
     def _place(self, channel: Channel) -> None:
         request = channel.requests[0]
