@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -110,15 +111,18 @@ class Stage:
     def _receive(self, source: Source, wanted: Wanted, parts: Mapping[str, _Part]) -> None:
         open_parts = [part for part in parts.values() if not part.whole]
         ranges = (piece for part in open_parts for piece in plan_ranges(part.file, part.bytes))
-        for piece, data in read_in_order(source, ranges, wanted.blob, self.stop):
-            part = parts[piece.file.path]
-            part.hash.update(data)
-            part.bytes += len(data)
-            # Synced when the last byte is in: the directory's new name must not outlive its contents.
-            _write(part.path, data, "ab", sync=part.whole)
-            self.count("fetched", len(data))
-            if part.whole:
-                _check(part)
+        # Written beside the hash, which takes as long; the executor's end waits, so nothing is written later.
+        with ThreadPoolExecutor(1, "disk") as disk:
+            for piece, data in read_in_order(source, ranges, wanted.blob, self.stop):
+                part = parts[piece.file.path]
+                part.bytes += len(data)
+                # Synced when the last byte is in: the directory's new name must not outlive its contents.
+                written = disk.submit(_write, part.path, data, "ab", sync=part.whole)
+                part.hash.update(data)
+                written.result()
+                self.count("fetched", len(data))
+                if part.whole:
+                    _check(part)
 
 
 def _check(part: _Part) -> File:
