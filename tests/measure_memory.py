@@ -28,15 +28,17 @@ MIB = 1 << 20
 def load(path: Path, kind: str) -> None:
     """Load a model once; print seconds, and MiB by which anonymous memory grew at most and at last."""
     before, started = anonymous(), time.perf_counter()
-    adjust = take_as_it_is if kind == "copy" else lambda _: None
+    adjust = take_as_it_is if kind in ("copy", "shared") else lambda _: None
     with Growth() as growth:
-        model = Model(path, Execution(1), adjust=adjust)
+        model = Model(path, Execution(2 if kind == "shared" else 1), adjust)
+        if kind == "shared":
+            model.share_cpus(path, adjust)
     took = time.perf_counter() - started
     print(took, growth.peak / MIB, (anonymous() - before) / MIB, len(model.signature.inputs))
 
 
 def loads(root: Path) -> None:
-    """Compare loading of weights inside the model, beside it, and of the optimised copy."""
+    """Compare loading of weights inside the model, beside it, and of the optimised copy, once and twice."""
     print("weights MiB | kind | load s | peak MiB | stays MiB")
     for size in SIZES:
         paths = {kind: root / f"{size}-{kind}" / "model.onnx" for kind in ("inside", "beside", "copy")}
@@ -46,6 +48,7 @@ def loads(root: Path) -> None:
         models.big_beside(paths["beside"], size, 1)
         making = [sys.executable, "-m", "inference.models.optimise"]
         subprocess.run([*making, paths["inside"], paths["copy"].parent], check=True)
+        paths["shared"] = paths["copy"]
         results: dict[str, list[list[float]]] = {kind: [] for kind in paths}
         for _ in range(ROUNDS):
             for kind, path in paths.items():

@@ -1,11 +1,14 @@
 """Measures what docs/memory.md says of threads: `.venv/bin/python tests/measure_threads.py [MODEL.onnx…]`.
 
 Each model (by default those that packages carry) is run by one caller and by four, in turns: as the server
-does it with a thread for each CPU and with one, and as onnxruntime does it by itself, whose threads spin.
+does it with a thread for each CPU, with a copy whose runs share the CPUs, and with one thread, and as
+onnxruntime does it by itself, whose threads spin.
 """
 
 import statistics
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +20,8 @@ import onnxruntime
 
 from inference.machine.cpu import allowed_cpus
 from inference.models.execution import Execution
-from inference.models.model import Model
+from inference.models.model import MODEL_FILE, Model
+from inference.models.optimise import take_as_it_is
 
 ROUNDS, SECONDS = 5, 1.0
 CALLERS = (1, 4)
@@ -27,9 +31,12 @@ LENGTHS = (8, 64, 256)
 Run = Callable[[], object]
 
 
-def ways(path: Path, length: int) -> dict[str, Run]:
+def ways(path: Path, copy: Path, length: int) -> dict[str, Run]:
     """The ways to run a model on one row, with dimensions of any length of `length`."""
-    ours, single = Model(path, Execution(int(allowed_cpus()))), Model(path, Execution(1))
+    several = Execution(int(allowed_cpus()))
+    ours, single = Model(path, several), Model(path, Execution(1))
+    shared = Model(copy, several, take_as_it_is)
+    shared.share_cpus(copy, take_as_it_is)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     spinning = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -40,6 +47,7 @@ def ways(path: Path, length: int) -> dict[str, Run]:
     return {
         "spinning": lambda: spinning.run(None, feed),
         "ours": lambda: ours.run(feed),
+        "copy": lambda: shared.run(feed),
         "one thread": lambda: single.run(feed),
     }
 
@@ -62,11 +70,11 @@ def rate(run: Run, callers: int) -> float:
     return sum(done) / (time.perf_counter() - began)
 
 
-def measure(path: Path, length: int) -> None:
+def measure(path: Path, copy: Path, length: int) -> None:
     """Print the median of the rates of each way, and of its ratios to ours."""
     for callers in CALLERS:
         rates: dict[str, list[float]] = {}
-        targets = ways(path, length)
+        targets = ways(path, copy, length)
         for turn in range(ROUNDS + 1):
             for name, run in targets.items():
                 now = rate(run, callers)
@@ -82,5 +90,7 @@ if __name__ == "__main__":
     print("model | length | callers | way | runs/s | of ours")
     given = [Path(word) for word in sys.argv[1:]]
     for model in given or [Path(str(files(package).joinpath(name))) for package, name in PACKAGES]:
-        for length in LENGTHS:
-            measure(model, length)
+        with tempfile.TemporaryDirectory() as copies:
+            subprocess.run([sys.executable, "-m", "inference.models.optimise", model, copies], check=True)
+            for length in LENGTHS:
+                measure(model, Path(copies, MODEL_FILE), length)

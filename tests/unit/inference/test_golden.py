@@ -49,6 +49,18 @@ def test_a_quick_model_is_given_one_thread_whatever_its_size(
     assert loaded.model._session.get_session_options().intra_op_num_threads == threads
 
 
+@pytest.mark.parametrize(
+    ("make", "threads", "shares"), [(models.add, 2, False), (models.hard, 1, False), (models.hard, 2, True)]
+)
+def test_only_runs_of_several_threads_share_cpus(
+    tmp_path: Path, make: Callable[[Path], None], threads: int, shares: bool
+) -> None:
+    make(tmp_path / "model.onnx")
+    optimised = load(tmp_path, Execution(threads), BOUND, optimised=tmp_path / "model.onnx")
+    assert (optimised.model._single is not None) == shares
+    assert load(tmp_path, Execution(threads), BOUND).model._single is None
+
+
 def test_a_large_model_is_not_quick(load_model: MakeModel) -> None:
     assert not is_quick(load_model(models.big, 64, 1))
 

@@ -3,7 +3,10 @@
 import copy
 import ctypes
 import math
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,9 @@ class Model:
     """A loaded model. `run` may be called from many threads at once; it releases the GIL."""
 
     _session: Any = None
+    # With one thread, for the runs that come while others have all CPUs; see `share_cpus`.
+    _single: Any = None
+    _under_way = 0
     # Of the inputs of a run, in bytes; nothing is usual yet. Threads may race: it is an estimate.
     _usual = 0.0
 
@@ -42,34 +48,33 @@ class Model:
         """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused."""
         # Called, by any thread, once the memory of the model is free again.
         self.released: Callable[[], None] = lambda: None
-        if not path.is_file():
-            raise Refused(f"the bundle has no {MODEL_FILE}; add it")
-        try:
-            options = _options(execution)
-            if adjust:
-                adjust(options)
-            self._session = onnxruntime.InferenceSession(path, options, providers=execution.providers())
-        except Exception as error:  # onnxruntime's exceptions have no common class but this
-            raise Refused(f"{MODEL_FILE}: onnxruntime cannot load it: {_sentence(error, path)}") from None
-        wanted = PROVIDERS[execution.provider]
-        if wanted not in self._session.get_providers():
-            raise Refused(f"{wanted} does not start here: onnxruntime fell back to the CPU; check the device")
+        self._execution = execution
+        self._session = _open(path, execution, adjust)
         self.signature = Signature(
             tuple(_spec(node, "input") for node in self._session.get_inputs()),
             tuple(_spec(node, "output") for node in self._session.get_outputs()),
         )
         tensors = self.signature.inputs + self.signature.outputs
         self._has_bf16 = any(spec.datatype is BF16 for spec in tensors)
+        self._lock = threading.Lock()
 
     def __del__(self) -> None:
-        """Free the session, and only then tell that its memory is free."""
-        self._session = None
+        """Free the sessions, and only then tell that their memory is free."""
+        self._session = self._single = None
         self.released()
+
+    def share_cpus(self, path: Path, adjust: Adjust) -> None:
+        """Give a single thread to each run that makes as many as there are CPUs, or more.
+
+        Several threads make a run short that is alone; of runs that have no CPU left, they take time. This
+        takes a second session, which is small if `path` has its weights packed and mapped. Raises Refused.
+        """
+        self._single = _open(path, replace(self._execution, threads=1), adjust)
 
     def hollow(self) -> "Model":
         """Return a model of the same signature that holds no memory and cannot run."""
         hollow = copy.copy(self)
-        hollow._session, hollow.released = None, lambda: None
+        hollow._session, hollow._single, hollow.released = None, None, lambda: None
         return hollow
 
     def run(
@@ -83,7 +88,7 @@ class Model:
         wanted = list(outputs or (spec.name for spec in self.signature.outputs))
         try:
             results = self._run(wanted, inputs, options)
-        except Exception as error:  # as above
+        except Exception as error:  # onnxruntime's exceptions have no common class but this
             raise BadRequest(f"the model fails on these inputs: {_sentence(error)}") from None
         return dict(zip(wanted, results, strict=True))
 
@@ -91,17 +96,53 @@ class Model:
         if self._is_unusual(sum([array.nbytes for array in inputs.values()])):
             options = options or onnxruntime.RunOptions()
             options.add_run_config_entry(*_GIVE_BACK)
+        if self._single is None:
+            return self._run_in(self._session, outputs, inputs, options)
+        with self._place() as session:
+            return self._run_in(session, outputs, inputs, options)
+
+    def _run_in(
+        self, session: Any, outputs: list[str], inputs: Mapping[str, Array], options: Any
+    ) -> list[Array]:
         if not self._has_bf16:
-            return list(self._session.run(outputs, inputs, options))
+            return list(session.run(outputs, inputs, options))
         words = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
         values = {name: _to_ort(array) for name, array in words.items()}
-        return [_from_ort(value) for value in self._session.run_with_ort_values(outputs, values, options)]
+        return [_from_ort(value) for value in session.run_with_ort_values(outputs, values, options)]
+
+    @contextmanager
+    def _place(self) -> Iterator[Any]:
+        """Count a run, and choose its session."""
+        with self._lock:
+            self._under_way += 1
+            session = self._session if self._under_way < self._execution.threads else self._single
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def _is_unusual(self, size: int) -> bool:
         less, more = sorted((size, self._usual))
         unusual = more >= _LARGE_INPUTS and more > less * _UNUSUAL
         self._usual += (size - self._usual) * _LEARNING
         return unusual
+
+
+def _open(path: Path, execution: Execution, adjust: Adjust | None) -> Any:
+    if not path.is_file():
+        raise Refused(f"the bundle has no {MODEL_FILE}; add it")
+    try:
+        options = _options(execution)
+        if adjust:
+            adjust(options)
+        session = onnxruntime.InferenceSession(path, options, providers=execution.providers())
+    except Exception as error:  # as above
+        raise Refused(f"{MODEL_FILE}: onnxruntime cannot load it: {_sentence(error, path)}") from None
+    wanted = PROVIDERS[execution.provider]
+    if wanted not in session.get_providers():
+        raise Refused(f"{wanted} does not start here: onnxruntime fell back to the CPU; check the device")
+    return session
 
 
 def _options(execution: Execution) -> onnxruntime.SessionOptions:
