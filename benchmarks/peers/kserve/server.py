@@ -31,7 +31,10 @@ class Served(kserve.Model):
         output = InferOutput(name=self.output, shape=list(answer.shape), datatype="FP32")
         output.set_data_from_numpy(np.ascontiguousarray(answer), binary_data=payload.use_binary_outputs)
         return InferResponse(
-            response_id=payload.id or generate_uuid(), model_name=self.name, infer_outputs=[output]
+            response_id=payload.id or generate_uuid(),
+            model_name=self.name,
+            infer_outputs=[output],
+            use_binary_outputs=payload.use_binary_outputs,
         )
 
     def __reduce__(self) -> tuple:
