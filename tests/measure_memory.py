@@ -32,7 +32,7 @@ def load(path: Path, kind: str) -> None:
     with Growth() as growth:
         model = Model(path, Execution(2 if kind == "shared" else 1), adjust)
         if kind == "shared":
-            model.share_cpus(path, adjust)
+            model.share_cpus()
     took = time.perf_counter() - started
     print(took, growth.peak / MIB, (anonymous() - before) / MIB, len(model.signature.inputs))
 

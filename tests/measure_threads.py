@@ -36,7 +36,7 @@ def ways(path: Path, copy: Path, length: int) -> dict[str, Run]:
     several = Execution(int(allowed_cpus()))
     ours, single = Model(path, several), Model(path, Execution(1))
     shared = Model(copy, several, take_as_it_is)
-    shared.share_cpus(copy, take_as_it_is)
+    shared.share_cpus()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     spinning = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -151,3 +151,9 @@ class Server:
 def tensor(name: str, datatype: str, shape: list[int], data: Any) -> dict[str, Any]:
     """Make an input of v2's JSON."""
     return {"name": name, "datatype": datatype, "shape": shape, "data": data}
+
+
+def post_bytes(path: str, value: Any) -> bytes:
+    """Make a POST of JSON as it goes over a connection that is kept."""
+    body = json.dumps(value).encode()
+    return b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body)

@@ -92,8 +92,10 @@ def _ours(bench: Bench, case: Case, tails: dict[str, list[float]], work: Path, c
     port, model = free_port(), setup.model(case.model)
     question = Question.of(model)
     cache = work / "cache"
-    cache.mkdir()
-    options = ("--cache", str(cache)) if cached else ()
+    options: tuple[str, ...] = ()
+    if cached:
+        cache.mkdir()
+        options = ("--cache", str(cache))
     command = ours(model, work, port, "--workers", str(case.processes), *options)
     request = question.request("v2" if case.raw else None, case.raw)
     return _loaded(bench, case, command, port, (question, request), tails.setdefault(OURS, []), work)

@@ -26,11 +26,10 @@ def resnet50() -> onnx.ModelProto:
         weights = random.uniform(low, high, shape).astype(np.float32)
         graph.initializer.append(numpy_helper.from_array(weights, node.output[0]))
         graph.node.remove(node)
-    for spent in {node.input[0] for node in recipes}:
-        graph.initializer.remove(next(tensor for tensor in graph.initializer if tensor.name == spent))
-    kept = {name for node in graph.node for name in node.input}
-    for unused in [value for value in graph.input if value.name not in kept]:
-        graph.input.remove(unused)
+    used = {name for node in graph.node for name in node.input}
+    for values in (graph.initializer, graph.input):
+        for unused in [value for value in values if value.name not in used]:
+            values.remove(unused)
     model.ir_version = 8  # in which constants need not be inputs
     return model
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import IO, Any
 
 import models
-from servers import DEADLINE_SECONDS, Server, eventually, tensor
+from servers import DEADLINE_SECONDS, Server, eventually, post_bytes, tensor
 from slow import ENDLESS, LONG, Asking, rounds, wait_in_flight
 from volumes import Volume
 
@@ -22,8 +22,7 @@ SILENCE_SECONDS = 1.0
 
 def post_words(*words: str) -> bytes:
     """Make a request to the model that says the words again."""
-    body = json.dumps({"inputs": [tensor("x", "BYTES", [1, len(words)], list(words))]}).encode()
-    return b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (WORDS.encode(), len(body), body)
+    return post_bytes(WORDS, {"inputs": [tensor("x", "BYTES", [1, len(words)], list(words))]})
 
 
 def read_words(answers: IO[bytes]) -> Any:
@@ -66,14 +65,12 @@ def test_requests_of_one_moment_share_a_run_unasked(volume: Volume, start: Start
     volume.add("sums", "v1", models.add)
     volume.point("sums", "v1")
     server = start().wait_ready()
-    body = json.dumps(ask(1)).encode()
-    posts = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (PATH.encode(), len(body), body)
 
     def shared() -> bool:
         with Clients(server, 16) as clients:
             for connection in clients.connections:
                 assert connection.sock is not None
-                connection.sock.sendall(posts)
+                connection.sock.sendall(post_bytes(PATH, ask(1)))
             for connection in clients.connections:
                 response = http.client.HTTPResponse(connection.sock)
                 response.begin()

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 import models
-from servers import DEADLINE_SECONDS, eventually, serve_command
+from servers import DEADLINE_SECONDS, eventually, post_bytes, serve_command
 from slow import ENDLESS, LONG, PATH, Asking, rounds, wait_in_flight, wait_queued
 from volumes import Volume
 
@@ -107,8 +107,7 @@ def test_a_rejected_request_leaves_its_connection_open(start: StartServer) -> No
 
 def test_answers_requests_that_a_client_sends_all_at_once_in_their_order(start: StartServer) -> None:
     server = start().wait_ready()
-    body = json.dumps(rounds(1)).encode()
-    post = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (PATH.encode(), len(body), body)
+    post = post_bytes(PATH, rounds(1))
     get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_SECONDS) as connection:

@@ -14,6 +14,11 @@ MakeModel = Callable[..., Model]
 SINGLE = Execution(threads=1)
 
 
+def threads_of(session: Any) -> int:
+    """How many threads a run of a session of onnxruntime has."""
+    return int(session.get_session_options().intra_op_num_threads)
+
+
 @pytest.fixture
 def load_model(tmp_path: Path) -> MakeModel:
     """Make a model by a function of `models`, and load it."""

@@ -19,7 +19,7 @@ from inference.models.golden import is_quick, run_examples, warm_up
 from inference.models.model import Model
 from inference.models.pipeline import Pipeline, build
 
-from .conftest import MakeModel
+from .conftest import MakeModel, threads_of
 
 BOUND = 10_000
 
@@ -46,7 +46,7 @@ def test_a_quick_model_is_given_one_thread_whatever_its_size(
     make(tmp_path / "model.onnx")
     (tmp_path / "beside").write_bytes(bytes(beside))
     loaded = load(tmp_path, Execution(threads=2), BOUND)
-    assert loaded.model._session.get_session_options().intra_op_num_threads == threads
+    assert threads_of(loaded.model._session) == threads
 
 
 @pytest.mark.parametrize(

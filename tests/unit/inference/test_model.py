@@ -15,7 +15,7 @@ from inference.models.execution import Execution
 from inference.models.model import Model
 from inference.protocol.datatypes import BY_NAME
 
-from .conftest import SINGLE, MakeModel
+from .conftest import SINGLE, MakeModel, threads_of
 
 KINDS = {
     "BOOL": TensorProto.BOOL, "UINT8": TensorProto.UINT8, "UINT16": TensorProto.UINT16,
@@ -100,15 +100,11 @@ def test_gives_back_what_an_unusually_large_run_took(load_model: MakeModel) -> N
     assert anonymous() - before < 16 << 20
 
 
-def threads_of(session: Any) -> int:
-    return int(session.get_session_options().intra_op_num_threads)
-
-
 def test_gives_one_thread_to_runs_that_have_no_cpu_left(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     models.pick(path)
     model = Model(path, Execution(threads=3))
-    model.share_cpus(path, lambda options: None)
+    model.share_cpus()
     with model._place() as first, model._place() as second, model._place() as third:
         assert [threads_of(session) for session in (first, second, third)] == [3, 3, 1]
         assert model.run({"x": np.array([0])}).keys() == {"y"}
@@ -122,5 +118,6 @@ def test_needs_the_file_once_more_to_share_cpus(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     models.identity(path)
     model = Model(path, Execution(threads=2))
+    path.unlink()
     with pytest.raises(Refused, match=r"the bundle has no model\.onnx"):
-        model.share_cpus(tmp_path / "elsewhere" / "model.onnx", lambda options: None)
+        model.share_cpus()

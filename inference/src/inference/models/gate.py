@@ -44,8 +44,8 @@ def load(
     bundle = read_bundle(directory)
     adjust = optimise.take_as_it_is if optimised else None
     model, trouble, quick = _warm(optimised or directory / MODEL_FILE, execution, adjust)
-    if optimised and adjust and execution.threads > 1 and not quick:
-        model.share_cpus(optimised, adjust)
+    if optimised and execution.threads > 1 and not quick:
+        model.share_cpus()
     model.released = released
     pipeline = build(bundle, model.signature)
     if trouble and not bundle.examples:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ class Model:
         # Called, by any thread, once the memory of the model is free again.
         self.released: Callable[[], None] = lambda: None
         self._execution = execution
-        self._session = _open(path, execution, adjust)
+        self._open = partial(_open, path, adjust)
+        self._session = self._open(execution)
         self.signature = Signature(
             tuple(_spec(node, "input") for node in self._session.get_inputs()),
             tuple(_spec(node, "output") for node in self._session.get_outputs()),
@@ -63,13 +65,13 @@ class Model:
         self._session = self._single = None
         self.released()
 
-    def share_cpus(self, path: Path, adjust: Adjust) -> None:
+    def share_cpus(self) -> None:
         """Give a single thread to each run that makes as many as there are CPUs, or more.
 
         Several threads make a run short that is alone; of runs that have no CPU left, they take time. This
-        takes a second session, which is small if `path` has its weights packed and mapped. Raises Refused.
+        takes a second session, which is small if the file has its weights packed and mapped. Raises Refused.
         """
-        self._single = _open(path, replace(self._execution, threads=1), adjust)
+        self._single = self._open(replace(self._execution, threads=1))
 
     def hollow(self) -> "Model":
         """Return a model of the same signature that holds no memory and cannot run."""
@@ -129,7 +131,7 @@ class Model:
         return unusual
 
 
-def _open(path: Path, execution: Execution, adjust: Adjust | None) -> Any:
+def _open(path: Path, adjust: Adjust | None, execution: Execution) -> Any:
     if not path.is_file():
         raise Refused(f"the bundle has no {MODEL_FILE}; add it")
     try:

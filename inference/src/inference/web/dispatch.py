@@ -57,6 +57,10 @@ class LoopDispatcher:
 
         Returns for how many seconds it may sleep then.
         """
+        self._work()
+        return self._sleep()
+
+    def _work(self) -> None:
         for _ in range(len(self._arrived)):
             channel = self._arrived.popleft()
             if channel.choked():
@@ -66,7 +70,6 @@ class LoopDispatcher:
                     self._place(channel)
                 except Exception:
                     _give_up(channel)
-        return self._sleep()
 
     def _sleep(self) -> float:
         """Return for how long nothing is to be done, unless something comes."""
@@ -94,9 +97,9 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
         self._lanes: dict[str, Lane] = {}
         self.set_thread_count(threads)
 
-    def turn(self) -> float:
+    def _work(self) -> None:
         """Place all requests that came, then run the quick models."""
-        super().turn()
+        super()._work()
         quick, self._quick = self._quick, {}
         for served, calls in quick.values():
             try:
@@ -108,7 +111,9 @@ class Dispatcher(LoopDispatcher, ThreadedTaskDispatcher):  # type: ignore[misc]
                 self._tend(lane)
             except Exception:
                 _give_up()
-        return min([self._sleep(), *(lane.sleep() for lane in self._lanes.values())])
+
+    def _sleep(self) -> float:
+        return min([super()._sleep(), *(lane.sleep() for lane in self._lanes.values())])
 
     def _place(self, channel: Channel) -> None:
         request = channel.requests[0]
