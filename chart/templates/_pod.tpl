@@ -78,15 +78,22 @@ securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+{{- $spread := include "model-sidecar.spread" . | fromYaml }}
 {{- with .Values.topologySpreadConstraints }}
-{{- $selector := dict "labelSelector" (dict "matchLabels" (fromYaml (include "model-sidecar.selectorLabels" $))) }}
 topologySpreadConstraints:
   {{- range . }}
-  - {{ toYaml . | nindent 4 | trim }}
-    {{- if not (hasKey . "labelSelector") }}
-    {{- toYaml $selector | nindent 4 }}
-    {{- end }}
+  - {{ merge dict . (ternary dict $spread (hasKey . "labelSelector")) | toYaml | nindent 4 | trim }}
   {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Whom a spread counts that does not say it: the pods of this revision, since those of the last one go. */}}
+{{- define "model-sidecar.spread" -}}
+labelSelector:
+  matchLabels:
+    {{- include "model-sidecar.selectorLabels" . | nindent 4 }}
+{{- if semverCompare ">=1.27.0-0" (include "model-sidecar.kubeVersion" .) }}
+matchLabelKeys: [pod-template-hash]
 {{- end }}
 {{- end }}
 

@@ -148,11 +148,20 @@ def test_a_claim_that_something_else_fills_is_mounted_read_only() -> None:
     assert at(pod(given), "volumes/name=models/persistentVolumeClaim/readOnly") is True
 
 
-def test_a_spread_without_a_selector_gets_that_of_the_pods() -> None:
-    spread = pod(values())["topologySpreadConstraints"]
-    assert [one["labelSelector"]["matchLabels"]["app.kubernetes.io/instance"] for one in spread] == [
-        "digits"
-    ] * 2
+def test_the_scheduler_spreads_the_pods_unless_told_otherwise() -> None:
+    assert "topologySpreadConstraints" not in pod(values())
+
+
+def test_a_spread_without_a_selector_counts_the_pods_of_the_same_revision() -> None:
+    [spread] = pod(values(topologySpreadConstraints=[{"topologyKey": "z"}]))["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"]["app.kubernetes.io/instance"] == "digits"
+    assert spread["matchLabelKeys"] == ["pod-template-hash"]
+
+
+def test_a_spread_has_no_label_keys_before_kubernetes_1_27() -> None:
+    given = values(topologySpreadConstraints=[{"topologyKey": "z"}], kubeVersionOverride="v1.26.9")
+    [spread] = pod(given)["topologySpreadConstraints"]
+    assert set(spread) == {"topologyKey", "labelSelector"}
 
 
 def test_a_spread_with_a_selector_keeps_it() -> None:

@@ -62,6 +62,7 @@ def test_a_node_can_be_drained_under_load(digits: Release, index: int) -> None:
     run("kubectl", "uncordon", drained)
     digits.namespace.kubectl("rollout", "restart", "deployment/digits")
     digits.namespace.rollout()
+    assert places(digits) == {drained, other}
 
 
 def test_the_service_stays_when_a_node_is_lost(digits: Release) -> None:
