@@ -36,8 +36,8 @@ def fetch(settings: Settings) -> None:
             partial(_fetch, _delivery(settings, model, address, stop, lambda _, n: progress(n)), settings)
             for model, address in settings.models().items()
         ]
-        threads = [_start(job, failed) for job in jobs]
         with _signals(stop.set, lambda: None):
+            threads = [_start(job, failed) for job in jobs]
             while any(thread.is_alive() for thread in threads) and not stop.wait(_POLL):
                 pass
     for error in failed[:-1]:
