@@ -10,9 +10,8 @@ from model_fetcher import memory
 from model_fetcher.errors import IntegrityError, SourceChanged
 from model_fetcher.manifest import Manifest
 from model_fetcher.resolve import Wanted, resolve, version, version_path
-from model_fetcher.sources.base import Source
+from model_fetcher.sources.base import RANGE_BYTES, Source
 from model_fetcher.staging import Count, Stage
-from model_fetcher.transfer import RANGE_BYTES
 from model_fetcher.volume import ModelDir
 
 log = logging.getLogger(__name__)

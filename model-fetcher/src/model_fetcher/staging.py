@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -111,9 +111,10 @@ class Stage:
     def _receive(self, source: Source, wanted: Wanted, parts: Mapping[str, _Part]) -> None:
         open_parts = [part for part in parts.values() if not part.whole]
         ranges = (piece for part in open_parts for piece in plan_ranges(part.file, part.bytes))
+        received = read_in_order(source, ranges, wanted.blob, self.stop)
         # Written beside the hash, which takes as long; the executor's end waits, so nothing is written later.
-        with ThreadPoolExecutor(1, "disk") as disk:
-            for piece, data in read_in_order(source, ranges, wanted.blob, self.stop):
+        with closing(received), ThreadPoolExecutor(1, "disk") as disk:
+            for piece, data in received:
                 part = parts[piece.file.path]
                 part.bytes += len(data)
                 # Synced when the last byte is in: the directory's new name must not outlive its contents.
@@ -121,6 +122,7 @@ class Stage:
                 part.hash.update(data)
                 written.result()
                 self.count("fetched", len(data))
+                del data
                 if part.whole:
                     _check(part)
 

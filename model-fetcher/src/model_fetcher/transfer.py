@@ -3,21 +3,21 @@
 In order, because then a hash can follow the stream, and because what is on disk is always a beginning:
 a download that was cut off goes on at the size of its file. Ranges of the next file are already under way
 while the last of this one are written, so a thousand small files are as parallel as one large one.
+
+Models that come at the same time share the memory of ranges: each has one, whatever the stores of others do.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
+from itertools import islice
 from threading import Event, Lock
 
 from model_fetcher.errors import IntegrityError, Stopped, StoreError
 from model_fetcher.manifest import File
-from model_fetcher.sources.base import Source
-
-RANGE_BYTES = 8 << 20
-CONNECTIONS = 4
+from model_fetcher.sources.base import RANGE_BYTES, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +35,53 @@ def plan_ranges(file: File, offset: int, size: int = RANGE_BYTES) -> Iterator[Ra
         yield Range(file, start, min(size, file.bytes - start))
 
 
+class Share:
+    """How many ranges each of the reads that go on may hold: one, and its part of `connections` more."""
+
+    def __init__(self, connections: int = 4) -> None:
+        self.connections = connections
+        self._reads = 0
+        self._lock = Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._reads += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._reads -= 1
+
+    def each(self) -> int:
+        """Return how many one of those that have entered may hold."""
+        return 1 + self.connections // self._reads
+
+
+_OF_THIS_PROCESS = Share()
+
+
 def read_in_order(
     source: Source,
     ranges: Iterable[Range],
     blob: Callable[[File], str],
     stop: Event,
-    connections: int = CONNECTIONS,
-) -> Iterator[tuple[Range, bytes]]:
-    """Each range with its bytes, in the order given, `connections` of them under way at once.
+    share: Share = _OF_THIS_PROCESS,
+) -> Generator[tuple[Range, bytes]]:
+    """Each range with its bytes, in the order given, as many under way at once as its share allows.
 
-    Holds at most `connections` + 1 ranges in memory. Raises Stopped soon after `stop` is set, without
-    waiting for what is under way.
+    What it handed over counts until the next is asked for: have it dropped by then. Raises Stopped soon after
+    `stop` is set, without waiting for what is under way.
     """
-    reader = _Reader(source, blob)
-    pool = ThreadPoolExecutor(connections, thread_name_prefix="range")
+    reader, coming = _Reader(source, blob), iter(ranges)
+    pool = ThreadPoolExecutor(share.connections, thread_name_prefix="range")
     waiting: deque[tuple[Range, Future[bytes]]] = deque()
     try:
-        for piece in ranges:
-            waiting.append((piece, pool.submit(reader.read, piece)))
-            if len(waiting) > connections:
+        with share:
+            while True:
+                for piece in islice(coming, max(0, share.each() - len(waiting))):
+                    waiting.append((piece, pool.submit(reader.read, piece)))
+                if not waiting:
+                    return
                 yield _take(waiting, stop)
-        while waiting:
-            yield _take(waiting, stop)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from threading import Event, Thread
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from model_fetcher.errors import IntegrityError, SourceChanged, Stopped, StoreError
 from model_fetcher.manifest import File
 from model_fetcher.sources.file import FileSource
-from model_fetcher.transfer import Range, plan_ranges, read_in_order
+from model_fetcher.transfer import Range, Share, plan_ranges, read_in_order
 from unit.fetcher.stores import FaultyStore, write_files
 
 NAMES: Callable[[File], str] = lambda file: file.path  # noqa: E731
@@ -20,7 +22,7 @@ NAMES: Callable[[File], str] = lambda file: file.path  # noqa: E731
 
 def read_all(source: FileSource, files: list[File], size: int = 3, connections: int = 4) -> list[bytes]:
     ranges = (piece for file in files for piece in plan_ranges(file, 0, size))
-    return [data for _, data in read_in_order(source, ranges, NAMES, Event(), connections)]
+    return [data for _, data in read_in_order(source, ranges, NAMES, Event(), Share(connections))]
 
 
 @given(total=st.integers(0, 500), offset=st.integers(0, 600), size=st.integers(1, 64))
@@ -62,11 +64,39 @@ def test_order_is_kept_when_the_first_range_comes_last(tmp_path: Path) -> None:
 def test_holds_few_ranges_however_slowly_they_are_taken(tmp_path: Path) -> None:
     write_files(tmp_path, {"f": bytes(100)})
     store = FaultyStore(tmp_path)
-    taken = read_in_order(store, plan_ranges(File("f", 100), 0, 1), NAMES, Event(), connections=2)
+    taken = read_in_order(store, plan_ranges(File("f", 100), 0, 1), NAMES, Event(), Share(2))
     next(taken)
     time.sleep(0.05)
     assert len(store.ranges) <= 3
     assert len(list(taken)) == 99
+
+
+@pytest.mark.parametrize(("reads", "each"), [(1, 5), (2, 3), (4, 2), (5, 1), (9, 1)])
+def test_reads_that_go_on_together_hold_few_ranges_each(tmp_path: Path, reads: int, each: int) -> None:
+    write_files(tmp_path, {"f": bytes(100)})
+    share, stores = Share(4), [FaultyStore(tmp_path) for _ in range(reads)]
+    taken = [read_in_order(s, plan_ranges(File("f", 100), 0, 1), NAMES, Event(), share) for s in stores]
+    for one in taken:
+        next(one)
+    # The first had more while it was alone; it asks for none before those are taken.
+    for one in taken:
+        list(islice(one, 10))
+    time.sleep(0.05)
+    assert all(len(store.ranges) < 11 + each for store in stores)
+    assert [len(list(one)) for one in taken] == [89] * reads
+
+
+@pytest.mark.parametrize("taken", [1, 9])
+def test_a_read_that_has_ended_leaves_its_share_to_the_others(tmp_path: Path, taken: int) -> None:
+    write_files(tmp_path, {"f": bytes(9)})
+    share = Share(4)
+    with share:
+        ranges = plan_ranges(File("f", 9), 0, 1)
+        with closing(read_in_order(FileSource(tmp_path), ranges, NAMES, Event(), share)) as one:
+            next(one)
+            assert share.each() == 3
+            assert len(list(islice(one, taken - 1))) == taken - 1
+        assert share.each() == 5
 
 
 def test_a_short_answer_is_an_error_that_says_where(tmp_path: Path) -> None:
@@ -79,7 +109,7 @@ def test_a_short_answer_is_an_error_that_says_where(tmp_path: Path) -> None:
 
 def test_a_file_that_is_overwritten_between_two_ranges_is_never_mixed(tmp_path: Path) -> None:
     write_files(tmp_path, {"f": b"old" * 100})
-    ranges = read_in_order(FileSource(tmp_path), plan_ranges(File("f", 300), 0, 3), NAMES, Event(), 1)
+    ranges = read_in_order(FileSource(tmp_path), plan_ranges(File("f", 300), 0, 3), NAMES, Event(), Share(1))
     assert next(ranges)[1] == b"old"
     write_files(tmp_path, {"new": b"new" * 100})
     (tmp_path / "new").replace(tmp_path / "f")

@@ -19,7 +19,7 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ExponentialRetry
 from model_fetcher.errors import AccessDenied, Conflict, FetcherError, NotFound, SourceChanged, StoreError
 from model_fetcher.manifest import File
 from model_fetcher.sources.auth import SignIn
-from model_fetcher.sources.base import Document, NoSuchBlob, Progress
+from model_fetcher.sources.base import RANGE_BYTES, Document, NoSuchBlob, Progress
 
 _GONE = {"ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled", "AccountBeingCreated"}
 _TAKEN = {"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "UnauthorizedBlobOverwrite"}
@@ -49,8 +49,9 @@ class AzureSource:
             retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
             connection_timeout=5,
             read_timeout=30,
-            # Each of our reads is one range of at most this size: one request, one connection.
-            max_single_get_size=64 << 20,
+            # A range is one request on one connection, and comes in one piece: the SDK puts others together.
+            max_single_get_size=RANGE_BYTES,
+            connection_data_block_size=RANGE_BYTES,
             max_single_put_size=8 << 20,
             max_block_size=8 << 20,
         )

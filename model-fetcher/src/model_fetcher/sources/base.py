@@ -8,6 +8,9 @@ from typing import Protocol
 from model_fetcher.errors import NotFound
 from model_fetcher.manifest import File
 
+RANGE_BYTES = 8 << 20
+"""The most that is read at once."""
+
 Progress = Callable[[int], None]
 """Called with the number of bytes that went over the wire since the last call."""
 
@@ -44,7 +47,10 @@ class Source(Protocol):
         """Size and ETag of one blob. Raises NoSuchBlob, NotFound."""
 
     def read_range(self, path: str, etag: str, offset: int, length: int) -> bytes:
-        """`length` bytes at `offset`, read under `etag`. Raises SourceChanged if it is another by now."""
+        """`length` bytes (at most RANGE_BYTES) at `offset`, read under `etag`.
+
+        Raises SourceChanged if it is another by now.
+        """
 
     def create(self, path: str, file: Path, progress: Progress) -> None:
         """Upload a file under a path that must be free. Raises Conflict."""
