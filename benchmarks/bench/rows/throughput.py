@@ -38,15 +38,20 @@ class Case:
 
 
 def small(bench: Bench) -> list[Result]:
-    """The digits as JSON over 16 connections, by one process and by two."""
+    """The digits as JSON: over 16 connections, by one process and by two, and for a client that is alone."""
     results = []
-    for processes in (1, 2):
-        case = Case(f"small-{processes}", "digits", 16, processes)
+    for processes, connections in ((1, 16), (2, 16), (1, 1)):
+        case = Case(f"small-{processes}-{connections}", "digits", connections, processes)
         turns, notes = _measured(bench, case, {})
-        bounds = {name: SMALL_BOUNDS.get(name, OTHER_SMALL) for name in turns.samples if name != OURS}
-        title = f"Digits, JSON, 16 connections, {processes} process{'es' * (processes > 1)}"
+        others = turns.samples.keys() - {OURS} if connections > 1 else ()
+        bounds = {name: SMALL_BOUNDS.get(name, OTHER_SMALL) for name in others}
+        title = f"Digits, JSON, {_counted(connections, 'connection')}, {_counted(processes, 'process')}"
         results.append(_result(case, title, turns, bounds, notes))
     return results
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{('es' if what.endswith('s') else 's') * (number > 1)}"
 
 
 def large(bench: Bench) -> list[Result]:

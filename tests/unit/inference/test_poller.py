@@ -1,5 +1,6 @@
 """The I/O loop's wait."""
 
+import math
 import socket
 from collections.abc import Iterator
 
@@ -93,3 +94,53 @@ def test_waits_no_longer_for_what_is_closed(ends: tuple[End, End]) -> None:
     poller.touch(b)
     poller.turn(0)
     assert b.read == b""
+
+
+class Looks:
+    """The system's poll, which notes how long each call may take, in milliseconds."""
+
+    def __init__(self, poller: Poller) -> None:
+        """Stand before that of a poller."""
+        self._poll, poller._poll = poller._poll, self  # type: ignore[assignment]
+        self.timeouts: list[float] = []
+
+    def poll(self, timeout: float) -> list[tuple[int, int]]:
+        """Wait."""
+        self.timeouts.append(timeout)
+        return self._poll.poll(timeout)
+
+    def register(self, number: int, flags: int) -> None:
+        """Wait for this one, too."""
+        self._poll.register(number, flags)
+
+
+def turns(poller: Poller, pairs: list[tuple[End, End]]) -> list[float]:
+    """Let the second of each pair have something to read; return how long the wait after that may take."""
+    poller.turn(0)
+    looks = Looks(poller)
+    for a, _ in pairs:
+        a.connection.send(b"x")
+        poller.turn(0)
+    looks.timeouts.clear()
+    poller.turn(0.001)
+    return looks.timeouts
+
+
+def test_looks_for_a_moment_before_it_sleeps_if_a_lone_client_was_quick(
+    ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However slow the machine is.
+    monkeypatch.setattr("inference.web.poller.LOOK_NS", 20_000_000)
+    monkeypatch.setattr("inference.web.poller.SOON_NS", math.inf)
+    timeouts = turns(Poller({end._fileno: end for end in ends}), [ends] * 2)
+    assert timeouts[-1] == 1
+    assert set(timeouts[:-1]) == {0}
+
+
+def test_sleeps_at_once_after_a_first_request(ends: tuple[End, End]) -> None:
+    assert turns(Poller({end._fileno: end for end in ends}), [ends]) == [1]
+
+
+def test_sleeps_at_once_while_several_have_requests(ends: tuple[End, End]) -> None:
+    a, b = ends
+    assert turns(Poller({end._fileno: end for end in ends}), [(a, b), (b, a), (a, b)]) == [1]
