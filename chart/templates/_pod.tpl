@@ -78,8 +78,8 @@ securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
-{{- $spread := include "model-sidecar.spread" . | fromYaml }}
 {{- with .Values.topologySpreadConstraints }}
+{{- $spread := include "model-sidecar.spread" $ | fromYaml }}
 topologySpreadConstraints:
   {{- range . }}
   - {{ merge dict . (ternary dict $spread (hasKey . "labelSelector")) | toYaml | nindent 4 | trim }}

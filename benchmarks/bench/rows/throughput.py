@@ -40,18 +40,17 @@ class Case:
 def small(bench: Bench) -> list[Result]:
     """The digits as JSON: over 16 connections, by one process and by two, and for a client that is alone."""
     results = []
-    for processes, connections in ((1, 16), (2, 16), (1, 1)):
+    for processes, connections, sent in (
+        (1, 16, "16 connections, 1 process"),
+        (2, 16, "16 connections, 2 processes"),
+        (1, 1, "1 connection, 1 process"),
+    ):
         case = Case(f"small-{processes}-{connections}", "digits", connections, processes)
         turns, notes = _measured(bench, case, {})
-        others = turns.samples.keys() - {OURS} if connections > 1 else ()
+        others = [name for name in turns.samples if name != OURS] if connections > 1 else []
         bounds = {name: SMALL_BOUNDS.get(name, OTHER_SMALL) for name in others}
-        title = f"Digits, JSON, {_counted(connections, 'connection')}, {_counted(processes, 'process')}"
-        results.append(_result(case, title, turns, bounds, notes))
+        results.append(_result(case, f"Digits, JSON, {sent}", turns, bounds, notes))
     return results
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{('es' if what.endswith('s') else 's') * (number > 1)}"
 
 
 def large(bench: Bench) -> list[Result]:

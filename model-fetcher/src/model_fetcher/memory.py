@@ -22,9 +22,6 @@ def keep(bytes_: int) -> None:
 
 
 def trim() -> None:
-    """Return what is free to the system, where the C library can.
-
-    glibc keeps the memory of ranges that were fetched in the arenas of the threads that fetched them.
-    """
+    """Return what is free to the system, where the C library can: all that `keep` let it keep."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

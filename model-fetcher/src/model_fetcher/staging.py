@@ -122,7 +122,7 @@ class Stage:
                 part.hash.update(data)
                 written.result()
                 self.count("fetched", len(data))
-                del data
+                del data  # before the wait for the next: see read_in_order
                 if part.whole:
                     _check(part)
 
