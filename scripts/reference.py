@@ -11,9 +11,9 @@ import click
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
+import inference.observe.exposition
+import inference.observe.metrics
 import inference.settings
-import inference.telemetry.metrics
-import inference.web.exposition
 import model_fetcher.cli
 import model_fetcher.status
 from inference.machine.cpu import Budget
@@ -126,8 +126,8 @@ _HEAD = ("metric", "type", "labels", "meaning")
 
 def metrics() -> str:
     """The page of all metrics."""
-    empty = inference.web.exposition.State(Registry(), Budget(1, 1, 1))
-    own = [m for m in vars(inference.telemetry.metrics).values() if isinstance(m, MetricWrapperBase)]
+    empty = inference.observe.exposition.State(Registry(), Budget(1, 1, 1))
+    own = [m for m in vars(inference.observe.metrics).values() if isinstance(m, MetricWrapperBase)]
     described = [m for wrapper in own for m in wrapper.describe()]
     labels = {wrapper._name: wrapper._labelnames for wrapper in own}
     server = [*described, *empty.collect()]

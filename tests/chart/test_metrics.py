@@ -11,8 +11,8 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import REGISTRY
 
-import inference.telemetry.metrics
-import inference.web.exposition
+import inference.observe.exposition
+import inference.observe.metrics
 from chart.rendering import CHART, find, manifests, values
 from model_fetcher import status
 from model_fetcher.watch import State
@@ -37,7 +37,7 @@ def served() -> Iterator[Metric]:
     )
     registry: Any = SimpleNamespace(served=lambda: [one], ready=lambda: True)
     budget: Any = SimpleNamespace(threads=1, concurrency=1, cpus=1)
-    yield from inference.web.exposition.State(registry, budget).collect()
+    yield from inference.observe.exposition.State(registry, budget).collect()
     yield from REGISTRY.collect()
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import click
 
-from inference import __version__, logs, server
+from inference import __version__, logs
 from inference.check import check_bundle
 from inference.errors import Refused, SettingsError
+from inference.http.sockets import open_sockets
 from inference.logs import fields, logger
-from inference.server import Sockets
+from inference.process import server
+from inference.process.server import Sockets
+from inference.process.signals import Stop, leave
+from inference.process.supervisor import Supervisor
 from inference.settings import OPTIONS, Settings, read_settings
-from inference.signals import Stop, leave
-from inference.supervisor import Supervisor
-from inference.web.sockets import open_sockets
 
 FAILED, USAGE = 1, 2
 

@@ -18,10 +18,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import models
+from inference.api.app import create_app
+from inference.api.openapi import document
 from inference.models.registry import Registry
-from inference.web.app import create_app
-from inference.web.observe import Observer
-from inference.web.openapi import document
+from inference.observe.observer import Observer
 from servers import Server
 from volumes import Volume
 

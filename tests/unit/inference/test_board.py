@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from inference.telemetry import board
-from inference.telemetry.board import Row
+from inference.observe import board
+from inference.observe.board import Row
 
 
 def test_what_all_serve_is_read_once_with_its_first_time(tmp_path: Path) -> None:

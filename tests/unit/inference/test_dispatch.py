@@ -2,8 +2,8 @@
 
 from typing import cast
 
-from inference.web.channel import Channel
-from inference.web.dispatch import LONGEST_SLEEP, LoopDispatcher
+from inference.http.channel import Channel
+from inference.serving.dispatch import LONGEST_SLEEP, LoopDispatcher
 
 
 class Connection:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pictures
+from inference.api.compression import expand
+from inference.api.forms import pictures as read
 from inference.errors import ApiError, BadRequest, TooLarge, UnsupportedEncoding, UnsupportedMedia
 from inference.models.stats import MAX_BATCH_SIZES, Stats
-from inference.web.compression import expand
-from inference.web.forms import pictures as read
 
 PNG = pictures.png()
 FORM = 'multipart/form-data; boundary="x"'

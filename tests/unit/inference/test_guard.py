@@ -5,7 +5,7 @@ import pytest
 
 import models
 from inference.errors import BadRequest
-from inference.web.guard import Guard, TooSlow
+from inference.serving.deadline import Guard, TooSlow
 
 from .conftest import MakeModel
 

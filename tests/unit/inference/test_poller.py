@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference.web.poller import Poller
+from inference.http.poller import Poller
 
 
 class End:
@@ -130,8 +130,8 @@ def test_looks_for_a_moment_before_it_sleeps_if_a_lone_client_was_quick(
     ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # However slow the machine is.
-    monkeypatch.setattr("inference.web.poller.LOOK_NS", 20_000_000)
-    monkeypatch.setattr("inference.web.poller.SOON_NS", math.inf)
+    monkeypatch.setattr("inference.http.poller.LOOK_NS", 20_000_000)
+    monkeypatch.setattr("inference.http.poller.SOON_NS", math.inf)
     timeouts = turns(Poller({end._fileno: end for end in ends}), [ends[0]] * 2)
     assert timeouts[-1] == 1
     assert set(timeouts[:-1]) == {0}

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 import models
+from inference.api.repository import index
 from inference.errors import BadRequest, NotFound, Unavailable
 from inference.models.bundle import Bundle
 from inference.models.registry import Refusal, Registry, Served
-from inference.web.routes.repository import index
 
 from .conftest import MakeModel
 

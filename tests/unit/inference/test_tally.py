@@ -6,7 +6,7 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from inference.telemetry.tally import MANY, Series, Tally
+from inference.observe.tally import MANY, Series, Tally
 
 BOUNDS = (0.1, 1.0, 10.0)
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
 
-from inference.web.parser import Body, Parser
-from inference.web.replies import Reply, compressed
-from inference.web.wire import View, head
+from inference.api.replies import compressed
+from inference.http.parser import Body, Parser
+from inference.http.wire import View, head
+from inference.messages import Reply
 
 HEADS = [
     b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-Two: a\r\nX-Two: b\r\n\r\n",

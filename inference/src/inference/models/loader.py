@@ -12,8 +12,8 @@ from inference.machine import memory
 from inference.models.registry import Entry, Refusal, Registry, why_not
 from inference.models.switch import Means, Switch
 from inference.models.volume import Target, model_names, read_target
+from inference.observe.metrics import REFUSED
 from inference.settings import NAME
-from inference.telemetry.metrics import REFUSED
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,8 +18,8 @@ from inference.models.gate import Loaded, load
 from inference.models.registry import Registry, Served
 from inference.models.room import Estimate, Plan, need, need_to_optimise, plan, weigh
 from inference.models.volume import Target, digest
-from inference.telemetry import metrics
-from inference.telemetry.metrics import LOAD_SECONDS, SWAPS
+from inference.observe import metrics
+from inference.observe.metrics import LOAD_SECONDS, SWAPS
 
 
 @dataclass(frozen=True, slots=True)

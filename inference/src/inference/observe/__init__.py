@@ -1,0 +1,1 @@
+"""What the server records: metrics, access log, traces, and their exposition."""

@@ -1,0 +1,35 @@
+"""A worker process; only the supervisor starts it, with all it must know in one argument of JSON."""
+
+import json
+import os
+import socket
+import sys
+import threading
+from typing import NoReturn
+
+from inference import logs
+from inference.process.server import Sockets, serve
+from inference.process.signals import Stop, leave
+from inference.settings import read_settings
+
+
+def main(argument: str) -> NoReturn:
+    """Serve on the sockets of the supervisor until it says to end, or is gone."""
+    told = json.loads(argument)
+    stop = Stop()
+    settings = read_settings(told["given"])
+    logs.set_up(settings.log_format, settings.log_level, worker=told["number"])
+    threading.Thread(target=_follow_supervisor, args=(stop,), daemon=True).start()
+    public, admin, *siblings = (socket.socket(fileno=number) for number in told["sockets"])
+    sockets = Sockets(public, admin, tuple(siblings))
+    leave(serve(settings, sockets, stop, told["number"], only_when_ready=told["again"]))
+
+
+def _follow_supervisor(stop: Stop) -> None:
+    # Not sys.stdin.read: a buffered reader that is blocked would be fatal when the interpreter ends.
+    os.read(sys.stdin.fileno(), 1)
+    stop.event.set()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

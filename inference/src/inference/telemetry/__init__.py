@@ -1,1 +1,0 @@
-"""What is counted, under our names and under those of Triton."""
