@@ -1,6 +1,8 @@
-"""What the HTTP front and the endpoints exchange: a reply, before any web framework."""
+"""What the HTTP front and the endpoints exchange: requests and replies, before any web framework."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import NamedTuple
 
 import orjson
@@ -12,6 +14,24 @@ Headers = tuple[tuple[str, str], ...]
 
 
 # What is made for each request is a NamedTuple: a frozen dataclass takes three times as long.
+class Request(NamedTuple):
+    """An HTTP request whose body has arrived.
+
+    `path` is percent-decoded, `query` is not. Names of `headers` are in capitals with underscores
+    (`CONTENT_TYPE`); several of one name are joined by a comma. `params` holds what the route's path has in
+    braces. `waited` is the time since the request was complete, in nanoseconds.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes | memoryview = b""
+    client: str = ""
+    params: Mapping[str, str] = MappingProxyType({})
+    waited: int = 0
+
+
 class Reply(NamedTuple):
     """An HTTP response, with the model and the version that it is about; empty if none is.
 
