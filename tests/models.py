@@ -68,6 +68,32 @@ def add(path: Path) -> None:
     save(path, nodes, inputs, outputs, [])
 
 
+def scaled(path: Path) -> None:
+    """`y = x * k`, where `k` is 2 unless it is given."""
+    nodes = [helper.make_node("Mul", ["x", "k"], ["y"])]
+    inputs = [value("x", TensorProto.FLOAT, ["N"]), value("k", TensorProto.FLOAT, [])]
+    output = value("y", TensorProto.FLOAT, ["N"])
+    save(path, nodes, inputs, [output], [weights("k", np.array(2, np.float32))])
+
+
+def scores(path: Path, shape: list[Any], picture: tuple[Any, ...] = ("N", 1, 1, 3)) -> None:
+    """Give the mean of each channel of pictures [N, 1, 1, 3] as scores of that shape.
+
+    Dimensions of 1 are put where the shape has them; a first one of a number is made of as many copies.
+    """
+    nodes = [helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0)]
+    constants = [weights("axes", np.array([1, 2]))]
+    if shape[0] not in ("N", 1):
+        nodes.append(helper.make_node("Unsqueeze", ["mean", "front"], ["deep"]))
+        nodes.append(helper.make_node("Expand", ["deep", "times"], ["y"]))
+        constants += [weights("front", np.array([0])), weights("times", np.array([shape[0], 1, 1]))]
+    else:
+        nodes.append(helper.make_node("Reshape", ["mean", "shape"], ["y"]))
+        constants.append(weights("shape", np.array([1 if shape[0] == 1 else -1, *shape[1:]])))
+    inputs = [value("x", TensorProto.FLOAT, list(picture))]
+    save(path, nodes, inputs, [value("y", TensorProto.FLOAT, shape)], constants)
+
+
 def pick(path: Path) -> None:
     """`y = table[x]` of four: an index beyond fails when the model runs."""
     nodes = [helper.make_node("Gather", ["table", "x"], ["y"])]

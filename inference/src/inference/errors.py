@@ -64,6 +64,10 @@ class Refused(Exception):
     """A bundle that must not take traffic; the message is the reason."""
 
 
+class ModelFault(ApiError):
+    """The model's result is not what its bundle promises, so the client can change nothing about it (500)."""
+
+
 class SettingsError(Exception):
     """Settings that cannot be used: one sentence for each, all of them together."""
 

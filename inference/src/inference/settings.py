@@ -31,7 +31,12 @@ class Settings:
     cache_size: int
     queue: int
     max_body: int
+    max_expansion: int
+    max_json_elements: int
+    max_json_depth: int
     max_pixels: int
+    max_pictures: int
+    max_request_pixels: int
     repository_control: bool
     poll: float
     swap_wait: float
@@ -117,7 +122,22 @@ OPTIONS = (
     Option("--cache-size", "10GiB", units.size, "The most that these may take; one is twice its model."),
     Option("--queue", "64", units.count, "Requests that may wait, for each worker; beyond it 503."),
     Option("--max-body", "64MiB", units.size, "Largest request body."),
+    Option(
+        "--max-expansion",
+        "200",
+        units.count,
+        "Largest expansion of a compressed body of more than 1 MiB: its bytes / the bytes that arrived.",
+    ),
+    Option(
+        "--max-json-elements",
+        "2000000",
+        units.count,
+        "Most elements of a JSON body (commas and opening brackets); raw tensors have no such limit.",
+    ),
+    Option("--max-json-depth", "72", units.bounded(512), "Most levels of nesting in a JSON body."),
     Option("--max-pixels", "50MP", units.pixels, "Largest picture that is decoded, width x height."),
+    Option("--max-pictures", "64", units.count, "Most pictures of a /score request."),
+    Option("--max-request-pixels", "200MP", units.pixels, "Most pixels of all pictures of a request."),
     Option(
         "--repository-control", "off", units.switch, "on: clients may load and unload models; needs 1 worker."
     ),

@@ -58,6 +58,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def bounded(most: int) -> Callable[[str], int]:
+    """Make a reader of a whole number from 1 to `most`."""
+
+    def read(text: str) -> int:
+        if not text.strip().isdecimal() or not 1 <= int(text) <= most:
+            raise ValueError(f"give a whole number from 1 to {most}")
+        return int(text)
+
+    return read
+
+
 def auto_count(text: str) -> int | None:
     """Read a whole number of at least one, or `auto` (None)."""
     if text.strip() == "auto":

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import models
-from inference.errors import BadRequest
+from inference.errors import BadRequest, ModelFault
 from inference.models.execution import Execution
 from inference.models.model import Model
 from inference.protocol import binary
@@ -179,15 +179,50 @@ def test_mixes_json_and_raw_outputs_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "labels", "best"),
+    ("array", "labels", "batched", "best"),
     [
-        (np.array([[0.25, 0.75]], np.float32), ("a", "b"), [["0.750000:1:b"]]),
-        (np.array([3, 9], np.uint8), (), ["9:1"]),
-        (np.array([[np.nan, -1.0]]), ("too", "many", "labels"), [["-1.000000:1"]]),
+        (np.array([[0.25, 0.75]], np.float32), ("a", "b"), True, [["0.750000:1:b", "0.250000:0:a"]]),
+        (np.array([[0.25, 0.75]], np.float32), ("a", "b"), False, ["0.750000:1:b", "0.250000:0:a"]),
+        (np.array([3, 9], np.uint8), (), False, ["9:1", "3:0"]),
+        (np.array([3, 9], np.uint8), ("only",), True, [["3:0:only"], ["9:0:only"]]),
+        (np.array([[1, 2], [4, 3]]), (), False, ["4:2", "3:3"]),
+        (np.array([[1, 2], [4, 3]]), (), True, [["2:1", "1:0"], ["4:0", "3:1"]]),
+        (np.array([[np.nan, -1.0]]), (), True, [["-1.000000:1", "nan:0"]]),
+        (np.array(7), (), False, ["7:0"]),
+        (np.zeros((0, 3)), (), True, []),
+        (np.zeros((2, 0)), (), True, [[], []]),
+        (np.zeros(0), (), False, []),
     ],
 )
-def test_classes_are_value_index_and_label(array: Any, labels: tuple[str, ...], best: Any) -> None:
-    assert classes(array, 1, labels).tolist() == best
+def test_classes_are_value_index_and_label(array: Any, labels: Any, batched: bool, best: Any) -> None:
+    assert classes(array, 2, labels, batched=batched).tolist() == best
+
+
+def test_a_label_is_never_left_out_in_silence() -> None:
+    request = InferRequest(None, {}, (Output("y", classes=1),))
+    results = {"y": np.zeros((2, 3), np.float32)}
+    with pytest.raises(ModelFault, match="output 'y': has 3 classes for the 2 labels") as caught:
+        encode("m", "v1", request, results, identity(FP32), lambda _: ("a", "b"))
+    assert caught.value.status == 500
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "shape"),
+    [
+        ([(-1, 3)], (-1, 3), [2, 1]),
+        ([(-1, 3), (-1,)], (-1, 3), [2, 1]),
+        ([(2, 3)], (2, 3), [1]),
+        ([(-1, 3)], (2, 3), [1]),
+        ([(-1, 3), (1,)], (-1, 3), [1]),
+        ([()], (-1, 3), [1]),
+    ],
+)
+def test_only_a_batch_has_its_classes_row_by_row(inputs: Any, output: Any, shape: Any) -> None:
+    specs = tuple(TensorSpec(str(place), FP32, one) for place, one in enumerate(inputs))
+    signature = Signature(specs, (TensorSpec("y", FP32, output),), (TensorSpec("k", FP32, ()),))
+    request = InferRequest(None, {}, (Output("y", classes=1),))
+    encoded = encode("m", "v1", request, {"y": np.zeros((2, 3), np.float32)}, signature)
+    assert orjson.loads(encoded.body)["outputs"][0]["shape"] == shape
 
 
 def test_what_is_not_aligned_runs(tmp_path: Path, load_model: Callable[..., Model]) -> None:

@@ -79,7 +79,8 @@ def test_gives_the_outputs_in_the_order_asked_for(two: Signature) -> None:
         ({"data": [1, 2, 3]}, "input 'a': data has 3 elements, shape [1, 2] needs 2"),
         ({"data": [[1], [2]]}, "input 'a': data is nested as [2, 1], shape says [1, 2]"),
         ({"data": [1, "2"]}, "input 'a': \"2\" is no FP32 value"),
-        ({"data": None}, "input 'a': "),
+        ({"data": None}, "input 'a': data is missing"),
+        ({"data": [1, None, None]}, "input 'a': data has 3 elements"),
         ({"parameters": {"binary_data_size": 8}}, "input 'a': has both data and binary_data_size"),
         ({"parameters": 3}, "input 'a': parameters must be an object"),
         ({"name": "c"}, "input 'c': the model has no such input; it takes a, b"),
@@ -126,7 +127,7 @@ def test_an_id_is_a_string(two: Signature, identity: Any) -> None:
     assert refusal(two, tensor("a"), tensor("b"), id=identity) == "id: must be a string"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 5000, b'{"inputs": NaN}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 50, b'{"inputs": NaN}'])
 def test_says_that_the_body_is_not_json(two: Signature, body: bytes) -> None:
     with pytest.raises(BadRequest, match="the body is not JSON"):
         decode(body, two)
@@ -142,6 +143,45 @@ def test_says_that_the_body_must_be_an_object(two: Signature, body: bytes) -> No
 def test_says_that_inputs_are_a_list(two: Signature, inputs: Any) -> None:
     with pytest.raises(BadRequest, match="inputs: must be a list of objects"):
         decode(orjson.dumps({"inputs": inputs}), two)
+
+
+def test_reads_null_as_nan(two: Signature) -> None:
+    data = read(two, tensor("a", data=[None, 2]), tensor("b", data=[[3, None]])).inputs
+    assert np.isnan(data["a"]).tolist() == [[True, False]]
+    assert np.isnan(data["b"]).tolist() == [[False, True]]
+
+
+def test_an_input_with_a_default_may_be_left_out(signature_of: MakeSignature) -> None:
+    scaled = signature_of(models.scaled)
+    x = {"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}
+    k = {"name": "k", "datatype": "FP32", "shape": [], "data": [5]}
+    assert set(read(scaled, x).inputs) == {"x"}
+    assert read(scaled, x, k).inputs["k"].tolist() == 5
+    assert refusal(scaled, k) == "inputs: missing x; the model takes x (optional: k)"
+    assert refusal(scaled, x, k, k) == "input 'k': given twice"
+    assert refusal(scaled, x, k | {"shape": [1]}) == "input 'k': shape is [1], the model takes [] (-1: any)"
+    assert refusal(scaled, x | {"name": "q"}).endswith("it takes x (optional: k)")
+
+
+def test_tells_infinities_from_nan(two: Signature) -> None:
+    total = np.array([[np.nan, np.inf], [-np.inf, np.inf]], np.float32)
+    request = InferRequest(None, {}, (Output("total"), Output("difference")))
+    results = {"total": total, "difference": np.array([[np.nan, 1]], np.float32)}
+    first, second = orjson.loads(encode("m", "v1", request, results, two).body)["outputs"]
+    assert first["data"] == [None] * 4
+    assert first["parameters"] == {"positive_infinity": "1,3", "negative_infinity": "2"}
+    assert "parameters" not in second
+
+
+def test_raw_outputs_have_infinities_themselves(two: Signature) -> None:
+    request = InferRequest(None, {}, (Output("total", True), Output("difference")))
+    results = {name: np.array([[np.inf, 1]], np.float32) for name in ("total", "difference")}
+    encoded = encode("m", "v1", request, results, two)
+    assert encoded.header is not None
+    raw, text = orjson.loads(encoded.body[: encoded.header])["outputs"]
+    assert raw["parameters"] == {"binary_data_size": 8}
+    assert text["parameters"] == {"positive_infinity": "0"}
+    assert np.frombuffer(encoded.body[encoded.header :], np.float32).tolist() == [np.inf, 1]
 
 
 def test_echoes_the_id_and_names_model_and_version(two: Signature) -> None:

@@ -63,7 +63,7 @@ def test_reads_many_floats_as_it_reads_few(name: str, some: list[float]) -> None
     assert array.tobytes() == np.array(few).tobytes()
 
 
-@pytest.mark.parametrize("odd", [7, None, True, "g" * 8, [], [1.5], 2**70])
+@pytest.mark.parametrize("odd", [7, True, "g" * 8, [], [1.5], 2**70])
 @pytest.mark.parametrize("place", [1, MANY])
 def test_sees_one_odd_element_among_many_floats(odd: Any, place: int) -> None:
     numbers: list[Any] = [0.5] * (MANY + 1)
@@ -93,7 +93,7 @@ def test_reads_many_floats_in_the_shape_of_their_nesting(shape: tuple[int, ...])
     assert (array == numbers).all()
 
 
-@pytest.mark.parametrize("odd", [[0.5, 0.5], [], [0.5, "abcdefgh"], [0.5, None, 0.5], 0.5])
+@pytest.mark.parametrize("odd", [[0.5, 0.5], [], [0.5, "abcdefgh"], [0.5, None, 0.5, 0.5], 0.5, None])
 def test_sees_one_odd_list_among_many(odd: Any) -> None:
     lists: list[Any] = [[0.5, 0.5, 0.5] for _ in range(MANY)]
     lists[7] = odd
@@ -136,7 +136,13 @@ def test_a_large_unsigned_integer_is_not_rounded() -> None:
     [
         ("INT64", [1, 1.5], "1.5 is no INT64 value"),
         ("INT64", ["1"], '"1" is no INT64 value'),
-        ("FP32", [1.0, None], "null is no FP32 value"),
+        ("INT64", [1, None], "null is no INT64 value; INT64 has no missing values"),
+        ("UINT8", [None], "null is no UINT8 value; UINT8 has no missing values"),
+        ("BOOL", [True, None], "null is no BOOL value; BOOL has no missing values"),
+        ("BYTES", ["a", None], "null is no BYTES value; BYTES has no missing values"),
+        ("INT64", [None] + [1] * MANY, "null is no INT64 value"),
+        ("FP32", [None, "x"], '"x" is no FP32 value'),
+        ("FP32", [None, [1]], "not all of the same length and depth"),
         ("FP32", ["x"], '"x" is no FP32 value'),
         ("BOOL", [True, 2], "only true, false, 1 and 0 are BOOL values"),
         ("BYTES", ["a", 1], "1 is no BYTES value"),
@@ -183,6 +189,30 @@ def test_takes_no_elements_at_all(name: str) -> None:
 def test_writes_nan_and_infinities_as_null(name: str) -> None:
     array = np.array([np.nan, np.inf, -np.inf, 1], np.float32).astype(BY_NAME[name].dtype)
     assert written(array, name) == [None, None, None, 1]
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("data", [[[1, None], [2.5, 3]], [1, None, 2.5, 3]])
+def test_null_is_nan_in_flat_and_in_nested_data(name: str, data: Any) -> None:
+    array = parse(data, BY_NAME[name])
+    assert array.dtype == BY_NAME[name].dtype
+    assert np.isnan(array.ravel()).tolist() == [False, True, False, False]
+    assert written(array, name) == [1, None, 2.5, 3]
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("place", [0, 7, -1])
+def test_one_null_among_many_numbers_is_nan(name: str, place: int) -> None:
+    numbers: list[float | None] = [0.5] * (4 * MANY)
+    numbers[place] = None
+    array = parse(numbers, BY_NAME[name])
+    assert np.flatnonzero(np.isnan(array)).tolist() == [place % len(numbers)]
+    assert (array[~np.isnan(array)] == 0.5).all()
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_nulls_alone_are_nan(name: str) -> None:
+    assert np.isnan(parse([[None]] * (2 * MANY), BY_NAME[name])).all()
 
 
 def test_writes_an_array_that_is_not_contiguous_row_by_row() -> None:

@@ -10,7 +10,7 @@ from inference.api.replies import json_reply
 from inference.errors import BadRequest, Forbidden
 from inference.messages import Reply
 from inference.models.registry import Entry, Registry
-from inference.protocol.tensors import load_object
+from inference.protocol.jsontext import load_object
 
 Row = dict[str, str]
 

@@ -16,6 +16,7 @@ import onnxruntime
 
 from inference.errors import BadRequest, Refused
 from inference.models.execution import PROVIDERS, Execution
+from inference.models.ortmessages import sentence
 from inference.protocol.datatypes import BF16, BY_ONNX
 from inference.protocol.signature import VARIABLE, Signature, TensorSpec
 from inference.protocol.values import Array
@@ -55,8 +56,14 @@ class Model:
         self.signature = Signature(
             tuple(_spec(node, "input") for node in self._session.get_inputs()),
             tuple(_spec(node, "output") for node in self._session.get_outputs()),
+            # A default that v2 cannot carry stays as it is.
+            tuple(
+                _spec(node, "input")
+                for node in self._session.get_overridable_initializers()
+                if node.type in BY_ONNX
+            ),
         )
-        tensors = self.signature.inputs + self.signature.outputs
+        tensors = self.signature.inputs + self.signature.outputs + self.signature.optional
         self._has_bf16 = any(spec.datatype is BF16 for spec in tensors)
         self._lock = threading.Lock()
 
@@ -91,7 +98,7 @@ class Model:
         try:
             results = self._run(wanted, inputs, options)
         except Exception as error:  # onnxruntime's exceptions have no common class but this
-            raise BadRequest(f"the model fails on these inputs: {_sentence(error)}") from None
+            raise BadRequest(f"the model fails on these inputs: {sentence(error)}") from None
         return dict(zip(wanted, results, strict=True))
 
     def _run(self, outputs: list[str], inputs: Mapping[str, Array], options: Any) -> list[Array]:
@@ -140,7 +147,7 @@ def _open(path: Path, adjust: Adjust | None, execution: Execution) -> Any:
             adjust(options)
         session = onnxruntime.InferenceSession(path, options, providers=execution.providers())
     except Exception as error:  # as above
-        raise Refused(f"{MODEL_FILE}: onnxruntime cannot load it: {_sentence(error, path)}") from None
+        raise Refused(f"{MODEL_FILE}: onnxruntime cannot load it: {sentence(error, path.parent)}") from None
     wanted = PROVIDERS[execution.provider]
     if wanted not in session.get_providers():
         raise Refused(f"{wanted} does not start here: onnxruntime fell back to the CPU; check the device")
@@ -179,10 +186,3 @@ def _from_ort(value: Any) -> Array:
     shape = value.shape()
     words = (ctypes.c_uint16 * math.prod(shape)).from_address(value.data_ptr())
     return np.array(words, np.uint16).view(BF16.dtype).reshape(shape)
-
-
-def _sentence(error: Exception, path: Path | None = None) -> str:
-    """Return the first line of an error of onnxruntime, without its marks and our directories."""
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    text = text.removeprefix("[ONNXRuntimeError] : ")
-    return text.replace(f"{path.parent}/", "") if path else text

@@ -40,7 +40,7 @@ class Tail:
             raise BadRequest(f"the body has {len(self._rest)} bytes more than its tensors need")
 
 
-def split(body: bytes | memoryview, header: str) -> tuple[memoryview, Tail]:
+def split(body: bytes | bytearray | memoryview, header: str) -> tuple[memoryview, Tail]:
     """Split a body into its JSON and its raw tensors, by the value of the header; raises BadRequest."""
     text = header.strip()
     if not (text.isascii() and text.isdigit() and len(text) < 20):

@@ -16,6 +16,8 @@ class Datatype:
     number: int
 
 
+# How the names of the datatypes begin that have NaN and infinities.
+FLOATING = ("FP", "BF")
 # numpy has no bfloat16; onnxruntime takes and gives it as raw 16-bit words.
 BF16 = Datatype("BF16", "tensor(bfloat16)", np.dtype(ml_dtypes.bfloat16), 16)
 BOOL = Datatype("BOOL", "tensor(bool)", np.dtype(np.bool_), 9)

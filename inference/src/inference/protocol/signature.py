@@ -28,18 +28,34 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The inputs and outputs of a model, in the model's own order."""
+    """The inputs and outputs of a model, in the model's own order.
+
+    `optional` inputs have a default in the model; a request may leave them out.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    optional: tuple[TensorSpec, ...] = ()
 
     def input(self, name: str) -> TensorSpec | None:
-        """Return the input of that name, if there is one."""
-        return _named(name, self.inputs)
+        """Return the input of that name, optional or not, if there is one."""
+        return _named(name, self.inputs) or _named(name, self.optional)
 
     def output(self, name: str) -> TensorSpec | None:
         """Return the output of that name, if there is one."""
         return _named(name, self.outputs)
+
+    def takes(self) -> str:
+        """Return the names of all inputs for a sentence: `a, b (optional: c)`."""
+        more = f" (optional: {names(self.optional)})" if self.optional else ""
+        return names(self.inputs) + more
+
+    def batched(self, output: TensorSpec) -> bool:
+        """Return whether the first dimension of an output is that of a batch.
+
+        As in Triton: the first dimension of that output and of every required input is of any length.
+        """
+        return bool(self.inputs) and all(spec.shape[:1] == (VARIABLE,) for spec in (*self.inputs, output))
 
 
 def _named(name: str, specs: tuple[TensorSpec, ...]) -> TensorSpec | None:

@@ -8,12 +8,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import orjson
-
 from inference.errors import BadRequest
 from inference.protocol import binary, parameters
 from inference.protocol.binary import HEADER, Tail
 from inference.protocol.datatypes import BY_NAME
+from inference.protocol.jsontext import load_object
+from inference.protocol.limits import DEFAULT, JsonLimits, Text
 from inference.protocol.signature import VARIABLE, Signature, TensorSpec, names
 from inference.protocol.values import Array, parse
 
@@ -34,15 +34,17 @@ class InferRequest(NamedTuple):
     outputs: tuple[Output, ...]
 
 
-def decode(body: bytes | memoryview, signature: Signature, header: str | None = None) -> InferRequest:
-    """Read a request's body for a model of that signature; raises BadRequest.
+def decode(
+    body: Text, signature: Signature, header: str | None = None, limits: JsonLimits = DEFAULT
+) -> InferRequest:
+    """Read a request's body for a model of that signature; raises BadRequest, or TooLarge by `limits`.
 
     `header` is the value of Inference-Header-Content-Length, None if the whole body is JSON.
     """
     text, tail = (body, None) if header is None else binary.split(body, header)
     if header is not None and not len(text):
         return _without_json(body, signature)
-    request = load_object(text)
+    request = load_object(text, limits)
     identity = request.get("id")
     if not isinstance(identity, str | None):
         raise BadRequest("id: must be a string")
@@ -53,12 +55,10 @@ def decode(body: bytes | memoryview, signature: Signature, header: str | None = 
     return decoded
 
 
-def _without_json(body: bytes | memoryview, signature: Signature) -> InferRequest:
+def _without_json(body: Text, signature: Signature) -> InferRequest:
     """Read a body that is the only input's raw tensor; all outputs are wanted raw."""
     if len(signature.inputs) != 1:
-        raise BadRequest(
-            f"{HEADER}: is 0, which needs a model of one input; this takes {names(signature.inputs)}"
-        )
+        raise BadRequest(f"{HEADER}: is 0, which needs a model of one input; this takes {signature.takes()}")
     (spec,) = signature.inputs
     try:
         array = binary.whole(memoryview(body), spec)
@@ -74,17 +74,6 @@ def batch_size(request: InferRequest, signature: Signature) -> int:
     first = signature.inputs[0] if signature.inputs else None
     batched = first is not None and first.shape[:1] == (VARIABLE,)
     return request.inputs[first.name].shape[0] if first and batched else 1
-
-
-def load_object(body: bytes | memoryview) -> dict[str, Any]:
-    """Read a JSON object; raises BadRequest that says where the JSON is wrong."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise BadRequest('the body must be a JSON object, such as {"inputs": […]}')
-    return value
 
 
 def _list_of_objects(request: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -103,15 +92,13 @@ def _inputs(request: Mapping[str, Any], signature: Signature, tail: Tail | None)
         name = entry["name"]
         spec = signature.input(name)
         if spec is None:
-            raise BadRequest(
-                f"input {name!r}: the model has no such input; it takes {names(signature.inputs)}"
-            )
+            raise BadRequest(f"input {name!r}: the model has no such input; it takes {signature.takes()}")
         if name in arrays:
             raise BadRequest(f"input {name!r}: given twice")
         arrays[name] = _array(entry, spec, tail)
     missing = tuple(spec for spec in signature.inputs if spec.name not in arrays)
     if missing:
-        raise BadRequest(f"inputs: missing {names(missing)}; the model takes {names(signature.inputs)}")
+        raise BadRequest(f"inputs: missing {names(missing)}; the model takes {signature.takes()}")
     return arrays
 
 
@@ -127,7 +114,7 @@ def _array(entry: Mapping[str, Any], spec: TensorSpec, tail: Tail | None) -> Arr
         if "binary_data_size" in given:
             raw = _raw(entry, parameters.count(given, "binary_data_size", what), tail, what)
             return binary.to_array(raw, spec.datatype, math.prod(shape)).reshape(shape)
-        if "data" not in entry:
+        if entry.get("data") is None:
             raise BadRequest(f"{what}: data is missing")
         return _shaped(parse(entry["data"], spec.datatype), shape, what)
     except ValueError as error:
@@ -135,7 +122,7 @@ def _array(entry: Mapping[str, Any], spec: TensorSpec, tail: Tail | None) -> Arr
 
 
 def _raw(entry: Mapping[str, Any], size: int, tail: Tail | None, what: str) -> memoryview:
-    if "data" in entry:
+    if entry.get("data") is not None:
         raise BadRequest(f"{what}: has both data and binary_data_size; give one of them")
     if tail is None:
         raise BadRequest(f"{what}: binary_data_size needs the header {HEADER}, the length of the JSON")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.protocol import bulk
-from inference.protocol.datatypes import BF16, BYTES, Datatype
+from inference.protocol.datatypes import BF16, BYTES, FLOATING, Datatype
 
 Array = NDArray[Any]
 
@@ -16,13 +16,15 @@ MAX_DEPTH = 64
 RAGGED = "the lists are not all of the same length and depth"
 
 _WANTED: dict[str, set[type]] = {"b": {bool, int}, "i": {int}, "u": {int}, "O": {str}}
-_NUMBERS: set[type] = {int, float}
+# JSON has no word for NaN; null stands for it in inputs as in outputs, and numpy reads None so.
+_NUMBERS: set[type] = {int, float, type(None)}
 
 
 def parse(data: object, datatype: Datatype) -> Array:
     """Make an array from nested or flat JSON data; the array has the shape of the nesting.
 
-    Raises ValueError if the lists are ragged, or hold what the datatype cannot.
+    `null` is NaN where the datatype has one. Raises ValueError if the lists are ragged, or hold what the
+    datatype cannot.
     """
     many = bulk.numbers(data)
     if many is not None and _takes(datatype, many):
@@ -32,7 +34,8 @@ def parse(data: object, datatype: Datatype) -> Array:
     kinds = _element_types(data)
     wanted = _WANTED.get(datatype.dtype.kind, _NUMBERS)
     if not kinds <= wanted:
-        raise ValueError(f"{_first(data, kinds - wanted)} is no {datatype.name} value")
+        wrong = kinds - wanted
+        raise ValueError(f"{_first(data, wrong)} is no {datatype.name} value{_cure(wrong, datatype)}")
     try:
         with np.errstate(over="raise"):
             # The cast of a list to bfloat16 overflows silently, that of an array does not.
@@ -61,6 +64,11 @@ def _cast(many: Array, datatype: Datatype) -> Array:
             return many.astype(datatype.dtype)
     except FloatingPointError:
         raise ValueError(beyond) from None
+
+
+def _cure(kinds: set[type], datatype: Datatype) -> str:
+    lacks = kinds == {type(None)} and not datatype.name.startswith(FLOATING)
+    return f"; {datatype.name} has no missing values" if lacks else ""
 
 
 def _element_types(data: object, depth: int = 0) -> set[type]:
