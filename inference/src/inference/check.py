@@ -94,6 +94,10 @@ def _warnings(loaded: Loaded) -> list[str]:
         trouble = golden.warm_up(loaded.model)
         if trouble:
             warnings.append(f"a run on zeros fails, so the first request will be a slow one: {trouble}")
+    if loaded.pipeline:
+        wrong = golden.try_scores(loaded.model, loaded.pipeline)
+        if wrong:
+            warnings.append(f"a run on black pictures: {wrong}")
     if loaded.bundle.image and not loaded.bundle.labels:
         warnings.append("serving.json has no labels: /score answers with the numbers of the classes")
     return warnings

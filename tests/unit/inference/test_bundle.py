@@ -58,6 +58,39 @@ def test_reads_labels_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        (b"\xef\xbb\xbfcat\r\ndog\r\nbird\r\n", ["cat", "dog", "bird"]),
+        (b"cat\ndog", ["cat", "dog"]),
+        (b"cat\ndog\n\n", ["cat", "dog", ""]),
+        ("a\u2028b\nc\x85d\x0be\x1cf\n".encode(), ["a\u2028b", "c\x85d\x0be\x1cf"]),
+        (b"a\rb\n", ["a\rb"]),
+        (b"\xef\xbb\xbf\xef\xbb\xbfa", ["\ufeffa"]),
+    ],
+)
+def test_a_label_is_a_line_and_only_newlines_end_lines(tmp_path: Path, text: bytes, labels: Any) -> None:
+    (tmp_path / "labels.txt").write_bytes(text)
+    assert list(parse_bundle({"labels": "labels.txt"}, tmp_path).labels) == labels
+
+
+def test_serving_json_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "serving.json").write_bytes(b'\xef\xbb\xbf{"top_k": 2}')
+    assert read_bundle(tmp_path).top_k == 2
+
+
+def test_a_key_of_serving_json_is_there_once(tmp_path: Path) -> None:
+    (tmp_path / "serving.json").write_text('{"image": {"scale": 1, "scale": 2}}')
+    with pytest.raises(Refused, match=r"^serving\.json: has the key 'scale' twice in one object"):
+        read_bundle(tmp_path)
+
+
+def test_serving_json_is_not_nested_without_end(tmp_path: Path) -> None:
+    (tmp_path / "serving.json").write_text("[" * 73 + "]" * 73)
+    with pytest.raises(Refused, match=r"^serving\.json: has more than 50000000 elements or 72 levels"):
+        read_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("value", "sentence"),
     [
         ({"lables": []}, "serving.json: unknown key 'lables'; did you mean 'labels'?"),
@@ -71,6 +104,7 @@ def test_reads_labels_from_a_file(tmp_path: Path) -> None:
         ({"image": 3}, "serving.json: image: must be an object, got 3"),
         ({"labels": [1]}, "serving.json: labels: must be a list of strings, or the name of a text file"),
         ({"labels": []}, "serving.json: labels: must be a list of strings"),
+        ({"labels": "empty.txt"}, "serving.json: labels: must be a list of strings"),
         ({"labels": "none.txt"}, "serving.json: labels: the bundle has no file 'none.txt'; add it"),
         ({"labels": "../secret"}, "serving.json: labels: '../secret' is not inside the bundle"),
         ({"labels": "/etc/passwd"}, "serving.json: labels: '/etc/passwd' is not inside the bundle"),
@@ -122,6 +156,7 @@ def test_reads_labels_from_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_names_the_key_and_the_cure(tmp_path: Path, value: Any, sentence: str) -> None:
+    (tmp_path / "empty.txt").write_bytes(b"\xef\xbb\xbf\r\n")
     assert refusal(value, tmp_path).startswith(sentence)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ from onnx import TensorProto, helper
 
 import models
 import pictures
-from inference.errors import Refused
+from inference.errors import ModelFault, Refused
 from inference.models.bundle import Bundle, parse_bundle
 from inference.models.execution import Execution
 from inference.models.gate import load
-from inference.models.golden import is_quick, run_examples, warm_up
+from inference.models.golden import is_quick, run_examples, try_scores, warm_up
 from inference.models.model import Model
+from inference.models.picturefiles import PictureLimits
 from inference.models.pipeline import Pipeline, build
+from inference.protocol.datatypes import BY_NAME
+from inference.protocol.signature import Signature, TensorSpec
 
 from .conftest import MakeModel, threads_of
 
@@ -105,6 +109,16 @@ def test_null_stands_for_nan(tmp_path: Path, load_model: MakeModel) -> None:
     model = load_model(models.nan)
     run_examples(bundle(tmp_path, example({"x": [0]}, {"y": [None]})), model, None, BOUND)
     assert "expected 0.0" in refusal(bundle(tmp_path, example({"x": [0]}, {"y": [0]})), model)
+    run_examples(bundle(tmp_path, example({"x": [None, 0]}, {"y": [None, None]})), model, None, BOUND)
+
+
+def test_an_example_may_give_what_has_a_default(tmp_path: Path, load_model: MakeModel) -> None:
+    model = load_model(models.scaled)
+    given = (example({"x": [1]}, {"y": [2]}), example({"x": [1], "k": 5}, {"y": [5]}))
+    run_examples(bundle(tmp_path, *given), model, None, BOUND)
+    for inputs, names in (({"k": 5}, "k"), ({"x": [1], "q": 5}, "x, q")):
+        reason = refusal(bundle(tmp_path, example(inputs, {"y": [5]})), model)
+        assert reason == f"example 1: gives inputs {names}; the model takes x (optional: k)"
 
 
 @pytest.mark.parametrize(
@@ -195,6 +209,167 @@ def test_scores_pictures_one_by_one_where_the_model_takes_one(load_model: MakeMo
     model = load_model(models.classifier, 4, 1)
     pipeline = build(parse_bundle({"image": {}, "top_k": 1}, tmp_path), model.signature)
     assert pipeline is not None
-    ranks = pipeline.score(model, [pictures.png(), pictures.png()], BOUND)
+    ranks = pipeline.score(model, [pictures.png(), pictures.png()], PictureLimits())
     assert ranks == [[["4", pytest.approx(94.28)]]] * 2
     assert not math.isnan(ranks[0][0][1])
+
+
+def image_bundle(directory: Path, **keys: Any) -> Bundle:
+    return parse_bundle({"image": {"scale": 0.001, "layout": "NHWC"}, **keys}, directory)
+
+
+@pytest.mark.parametrize(
+    ("shape", "picture"),
+    [
+        (["N", 3], ("N", 1, 1, 3)),
+        (["N", 3, 1, 1], ("N", 1, 1, 3)),
+        ([1, 3], (1, 1, 1, 3)),
+        (["N", 3], (1, 1, 1, 3)),
+    ],
+)
+def test_each_picture_has_its_own_scores(
+    tmp_path: Path, load_model: MakeModel, shape: Any, picture: Any
+) -> None:
+    model = load_model(models.scores, shape, picture)
+    pipeline = build(image_bundle(tmp_path, labels=["r", "g", "b"], top_k=1), model.signature)
+    assert pipeline is not None
+    assert try_scores(model, pipeline) is None
+    some = [pictures.colour(250, 0, 0), pictures.colour(0, 100, 0), pictures.colour(0, 0, 40)]
+    ranks = pipeline.score(model, some, PictureLimits())
+    assert ranks == [[["r", 25.0]], [["g", 10.0]], [["b", 4.0]]]
+    assert [pipeline.score(model, [one], PictureLimits())[0] for one in some] == ranks
+
+
+@pytest.mark.parametrize(
+    ("shape", "picture"),
+    [
+        ([4, "N", 3], ("N", 1, 1, 3)),
+        (["T", "N", 3], ("N", 1, 1, 3)),
+        ([1, 3], ("N", 1, 1, 3)),
+        (["N", 1, 3], ("N", 1, 1, 3)),
+        (["N"], ("N", 1, 1, 3)),
+        ([3, 1], (1, 1, 1, 3)),
+        ([], (1, 1, 1, 3)),
+    ],
+)
+def test_refuses_scores_without_a_row_for_each_picture(tmp_path: Path, shape: Any, picture: Any) -> None:
+    def sizes(dimensions: Any) -> tuple[int, ...]:
+        return tuple(length if isinstance(length, int) else -1 for length in dimensions)
+
+    fp32 = BY_NAME["FP32"]
+    spec, output = TensorSpec("x", fp32, sizes(picture)), TensorSpec("y", fp32, sizes(shape))
+    with pytest.raises(Refused) as caught:
+        build(image_bundle(tmp_path), Signature((spec,), (output,)))
+    wanted = f"scores: output 'y' has shape {list(output.shape)} (-1: any); it must be [pictures, classes]"
+    assert wanted in str(caught.value)
+
+
+class Gives(Model):
+    """A model that gives the same output, whatever comes in."""
+
+    def __init__(self, output: Any, signature: Signature) -> None:
+        self._output = output
+        self.signature = signature
+
+    def __del__(self) -> None:
+        pass
+
+    def run(self, inputs: Any, outputs: Any = None, options: Any = None) -> dict[str, Any]:
+        """Return it."""
+        return {"y": self._output}
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (4, 3), (2,), (2, 3, 2), (2, 4)])
+def test_black_pictures_show_what_a_signature_hides(
+    tmp_path: Path, load_model: MakeModel, shape: tuple[int, ...]
+) -> None:
+    """A batch of 1 that is a part of the model, for one, behind a shape of any length."""
+    signature = load_model(models.scores, ["N", 3]).signature
+    open_shape = replace(signature, outputs=(TensorSpec("y", BY_NAME["FP32"], (-1, -1)),))
+    given = image_bundle(tmp_path, labels=["r", "g", "b"])
+    reason = refusal(given, Gives(np.zeros(shape), open_shape), build(given, open_shape))
+    assert reason.startswith("a run on black pictures: output 'y' has ")
+    assert reason.endswith(("for 2 pictures; it must be [pictures, classes]", "3 labels of serving.json"))
+
+
+def test_a_run_is_never_taken_apart_by_guess(tmp_path: Path, load_model: MakeModel) -> None:
+    model = load_model(models.scores, ["N", 3])
+    pipeline = build(image_bundle(tmp_path), model.signature)
+    assert pipeline is not None
+    with pytest.raises(ModelFault, match=r"output 'y' has shape \[4, 2, 3\] for 2 pictures") as caught:
+        pipeline.probabilities_of({"y": np.zeros((4, 2, 3), np.float32)}, 2)
+    assert caught.value.status == 500
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_logits_need_a_softmax(tmp_path: Path, load_model: MakeModel, softmax: bool) -> None:
+    (tmp_path / "a.png").write_bytes(pictures.colour(0, 250, 0))
+    model = load_model(models.scores, ["N", 3])
+    tensors = example({"x": [[[[1, 2.5, 3]]]]}, {"y": [[1, 2.5, 3]]})
+    for one in ({"image": "a.png", "label": "g"}, tensors):
+        keys = {"labels": ["r", "g", "b"], "scores": {"softmax": softmax}, "image": {"layout": "NHWC"}}
+        given = bundle(tmp_path, one, **keys)
+        pipeline = build(given, model.signature)
+        if softmax:
+            run_examples(given, model, pipeline, BOUND)
+        else:
+            assert "is no probability; give " in refusal(given, model, pipeline)
+
+
+def test_a_score_that_is_no_probability_is_an_error_of_the_model(
+    tmp_path: Path, load_model: MakeModel
+) -> None:
+    model = load_model(models.scores, ["N", 3])
+    pipeline = build(parse_bundle({"image": {"layout": "NHWC"}}, tmp_path), model.signature)
+    assert pipeline is not None
+    assert try_scores(model, pipeline) is None
+    with pytest.raises(ModelFault, match=r"output 'y' has the score 250, which is no probability"):
+        pipeline.score(model, [pictures.colour(250, 0, 0)], PictureLimits())
+
+
+def test_black_pictures_show_scores_that_are_no_probabilities(tmp_path: Path, load_model: MakeModel) -> None:
+    model = load_model(models.scores, ["N", 3])
+    pipeline = build(image_bundle(tmp_path), model.signature)
+    assert pipeline is not None
+    assert try_scores(model, replace(pipeline, softmax=True)) is None
+
+    seven = Gives(np.full((2, 3), 7.0), model.signature)
+    assert "has the score 7" in (try_scores(seven, pipeline) or "")
+    assert try_scores(seven, replace(pipeline, softmax=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "labels", "sentence"),
+    [
+        (models.identity, (TensorProto.FLOAT, ("N", 2)), 2, None),
+        (models.identity, (TensorProto.FLOAT, ("N", 2)), 3, "labels: has 3, output 'y' has 2 scores"),
+        (models.identity, (TensorProto.FLOAT, ("N", 2, 2)), 4, None),
+        (models.identity, (TensorProto.FLOAT, (2, 2)), 2, "labels: has 2, output 'y' has 4 scores"),
+        (models.identity, (TensorProto.FLOAT, ("N", "C")), 7, None),
+        (models.identity, (TensorProto.STRING, ("N", 2)), 2, "scores: output 'y' is BYTES, not scores"),
+        (models.add, (), 2, "scores.output: missing; say which of total, difference"),
+    ],
+)
+def test_every_model_has_as_many_labels_as_classes(
+    tmp_path: Path, load_model: MakeModel, make: Any, arguments: Any, labels: int, sentence: str | None
+) -> None:
+    signature = load_model(make, *arguments).signature
+    given = parse_bundle({"labels": [str(number) for number in range(labels)]}, tmp_path)
+    if sentence is None:
+        assert build(given, signature) is None
+    else:
+        with pytest.raises(Refused) as caught:
+            build(given, signature)
+        assert sentence in str(caught.value)
+
+
+def test_an_example_shows_a_number_of_classes_that_the_signature_leaves_open(
+    tmp_path: Path, load_model: MakeModel
+) -> None:
+    model = load_model(models.identity, TensorProto.FLOAT, ("N", "C"))
+    for labels, right in ((["a", "b"], True), (["a", "b", "c"], False)):
+        given = bundle(tmp_path, example({"x": [[1, 2]]}, {"y": [[1, 2]]}), labels=labels)
+        if right:
+            run_examples(given, model, None, BOUND)
+        else:
+            assert "has 2 classes for the 3 labels" in refusal(given, model)

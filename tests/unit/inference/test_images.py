@@ -1,6 +1,9 @@
 """Pictures to tensors."""
 
+import struct
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -13,13 +16,15 @@ from PIL import Image as Pillow
 
 import models
 import pictures
-from inference.errors import BadRequest, Refused
+from inference.errors import BadRequest, Refused, TooLarge
 from inference.models.bundle import Image, parse_bundle
-from inference.models.images import Preprocessing, from_base64, resolve, to_array, to_batch
+from inference.models.images import MAX_TARGET_PIXELS, Preprocessing, resolve, to_array, to_batch
+from inference.models.picturefiles import MAX_SIDE, PictureLimits, from_base64
 from inference.protocol.signature import Signature
 
 MakeSignature = Callable[..., Signature]
 BOUND = 10_000
+LIMITS = PictureLimits(pixels=BOUND)
 
 GREY = Preprocessing(
     "image", 8, 8, "L", "NCHW", "stretch", 1.0, np.zeros(1, np.float32), np.ones(1, np.float32),
@@ -125,13 +130,112 @@ def test_refuses_a_decompression_bomb_before_decoding_it() -> None:
         to_array(pictures.bomb(), GREY, BOUND)
 
 
+def exif_in_disorder(form: str) -> bytes:
+    """Make a picture whose EXIF data does not begin as TIFF does."""
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    buffer = BytesIO()
+    Pillow.new("RGB", (8, 8)).save(buffer, form, exif=exif)
+    data = buffer.getvalue().replace(b"MM\0*", b"XX\0*").replace(b"II*\0", b"XX*\0")
+    return pictures.with_checksums(data) if form == "PNG" else data
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_says_that_exif_data_is_damaged(form: str) -> None:
+    with pytest.raises(BadRequest, match=r"image 2: cannot be decoded: .*TIFF"):
+        to_batch([pictures.png(), exif_in_disorder(form)], GREY, LIMITS)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
+def test_any_damage_to_a_picture_is_read_or_refused(form: str) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a description"
+    buffer = BytesIO()
+    more = {"exif": exif} if form in ("PNG", "JPEG", "WEBP") else {}
+    Pillow.effect_noise((24, 24), 50).save(buffer, form, **more)
+    whole = buffer.getvalue()
+    random = np.random.default_rng(7)
+    for _ in range(300):
+        data = bytearray(whole)
+        for place in random.integers(0, len(data), 3):
+            data[place] = random.integers(0, 256)
+        data = bytearray(pictures.with_checksums(bytes(data))) if form == "PNG" else data
+        with suppress(BadRequest):
+            batch = to_batch([bytes(data), bytes(data[: random.integers(1, len(data))])], GREY, LIMITS)
+            assert batch.shape == (2, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("x"), struct.error("x"), IndexError(), MemoryError(), zlib.error("x")]
+)
+def test_whatever_the_decoder_raises_is_the_fault_of_the_picture(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("inference.models.picturefiles.ImageOps.exif_transpose", fail)
+    with pytest.raises(BadRequest, match="image 1: cannot be decoded: "):
+        to_batch([pictures.png()], GREY, LIMITS)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_of_several_frames_the_first_is_the_picture(form: str) -> None:
+    frames = [Pillow.new("L", (8, 8), grey) for grey in (200, 10, 90)]
+    buffer = BytesIO()
+    frames[0].save(buffer, form, save_all=True, append_images=frames[1:], duration=40)
+    assert to_array(buffer.getvalue(), GREY, BOUND).min() >= 198
+
+
+def test_takes_as_many_pixels_a_picture_as_allowed_and_not_one_more() -> None:
+    assert to_array(pictures.png(100, 100), GREY, BOUND).shape == (1, 8, 8)
+    with pytest.raises(ValueError, match="is 101 x 100 pixels, the server takes 10000"):
+        to_array(pictures.png(101, 100), GREY, BOUND)
+
+
+def test_takes_as_many_pixels_a_request_as_allowed_and_not_one_more() -> None:
+    bound = PictureLimits(pixels=100, request_pixels=150)
+    assert len(to_batch([pictures.png(10, 10), pictures.png(10, 5)], GREY, bound)) == 2
+    for some in ([pictures.png(10, 10), pictures.png(3, 17)], [pictures.bomb(), pictures.png()]):
+        with pytest.raises((TooLarge, BadRequest), match=r"--max-request-pixels|image 1: is 50000 x 50000"):
+            to_batch(some, GREY, bound)
+    with pytest.raises(TooLarge, match="have 101 pixels together, the server takes 100"):
+        to_batch([pictures.png(101, 1)], GREY, PictureLimits(pixels=1000, request_pixels=100))
+
+
+def test_counts_the_pixels_of_all_pictures_before_it_decodes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.models.images.decoded", None)
+    with pytest.raises(TooLarge, match="have 10000000000 pixels together"):
+        to_batch([pictures.bomb()] * 4, GREY, PictureLimits(pixels=10**10))
+
+
+def test_the_tensor_counts_like_the_pictures() -> None:
+    large = replace(GREY, width=100, height=100)
+    bound = PictureLimits(request_pixels=20_000)
+    assert to_batch([pictures.png(1, 1)] * 2, large, bound).shape == (2, 1, 100, 100)
+    with pytest.raises(TooLarge, match="have 30000 pixels together"):
+        to_batch([pictures.png(1, 1)] * 3, large, bound)
+
+
+def test_takes_as_many_pictures_as_allowed_and_not_one_more() -> None:
+    assert len(to_batch([pictures.png()] * 3, GREY, PictureLimits(pictures=3))) == 3
+    with pytest.raises(TooLarge, match="has 4 pictures"):
+        to_batch([pictures.png()] * 4, GREY, PictureLimits(pictures=3))
+
+
+def test_a_side_is_no_longer_than_that_of_a_jpeg() -> None:
+    assert to_array(pictures.png(MAX_SIDE, 1), GREY, 10**6).shape == (1, 8, 8)
+    with pytest.raises(ValueError, match="is 1 x 65536 pixels, the server takes 65535 on a side"):
+        to_array(pictures.png(1, MAX_SIDE + 1), GREY, 10**6)
+
+
 def test_numbers_the_picture_that_is_wrong() -> None:
     with pytest.raises(BadRequest, match="image 2: is no picture"):
-        to_batch([pictures.png(), b"?"], GREY, BOUND)
+        to_batch([pictures.png(), b"?"], GREY, LIMITS)
 
 
 def test_stacks_pictures_of_any_size_into_one_batch() -> None:
-    batch = to_batch([pictures.png(8, 8), pictures.png(30, 11)], GREY, BOUND)
+    batch = to_batch([pictures.png(8, 8), pictures.png(30, 11)], GREY, LIMITS)
     assert batch.shape == (2, 1, 8, 8)
 
 
@@ -181,6 +285,14 @@ def test_refuses_a_section_that_does_not_fit_the_model(
     with pytest.raises(Refused) as caught:
         resolve(section(**keys), signature)
     assert sentence in str(caught.value)
+
+
+def test_a_bundle_cannot_ask_for_a_picture_that_takes_all_memory(signature_of: MakeSignature) -> None:
+    signature = signature_of(models.identity, TensorProto.FLOAT, ("N", 1, "H", "W"))
+    assert resolve(section(width=MAX_TARGET_PIXELS, height=1), signature).width == MAX_TARGET_PIXELS
+    for width, height in ((MAX_TARGET_PIXELS + 1, 1), (10**6, 10**6), (10**30, 10**30)):
+        with pytest.raises(Refused, match="pixels are more than 50000000; give a smaller width and height"):
+            resolve(section(width=width, height=height), signature)
 
 
 def test_refuses_pictures_for_a_model_of_two_inputs(signature_of: MakeSignature) -> None:

@@ -7,6 +7,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 from inference.errors import BadRequest, TooLarge, UnsupportedMedia
 from inference.messages import JSON
 from inference.models import score
+from inference.models.picturefiles import DEFAULT_LIMITS, PictureLimits, check_count
+from inference.protocol.limits import DEFAULT, JsonLimits
 
 FORM = "multipart/form-data"
 MAX_PARTS = 1000
@@ -15,14 +17,21 @@ UNSAID = ("", "application/x-www-form-urlencoded")
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 
 
-def pictures(body: bytes, content_type: str | None) -> list[bytes]:
+def pictures(
+    body: bytes,
+    content_type: str | None,
+    limits: PictureLimits = DEFAULT_LIMITS,
+    json: JsonLimits = DEFAULT,
+) -> list[bytes]:
     """Return the picture files of a request; raises BadRequest, TooLarge or UnsupportedMedia."""
     kind, options = parse_options_header(content_type)
     kind = kind.strip().lower()
     if kind == JSON:
-        return score.pictures(body)
+        return score.pictures(body, limits, json)
     if kind == FORM:
-        return _files(body, options.get("boundary", ""))
+        files = _files(body, options.get("boundary", ""))
+        check_count(len(files), limits)
+        return [bytes(file) for file in files]
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [body]
     if kind in UNSAID and body.startswith(SIGNATURES):
@@ -33,7 +42,7 @@ def pictures(body: bytes, content_type: str | None) -> list[bytes]:
     )
 
 
-def _files(body: bytes, boundary: str) -> list[bytes]:
+def _files(body: bytes, boundary: str) -> list[bytearray]:
     try:
         files = _parsed(body, boundary)
     except RequestEntityTooLarge:
@@ -42,7 +51,7 @@ def _files(body: bytes, boundary: str) -> list[bytes]:
         raise BadRequest(f"the body is no {FORM} of the boundary {boundary!r}: {error}") from None
     if not files:
         raise BadRequest("the form has no file; send one like: curl -F image=@7.png")
-    return [bytes(file) for file in files]
+    return files
 
 
 def _parsed(body: bytes, boundary: str) -> list[bytearray]:

@@ -6,6 +6,7 @@ from inference.api import forms
 from inference.errors import BadRequest
 from inference.messages import Reply
 from inference.models import score
+from inference.models.picturefiles import PictureLimits
 from inference.models.registry import Registry
 from inference.observe import metrics
 
@@ -31,7 +32,7 @@ def score_pictures(
                 f"model {served.name!r} is no image model: its serving.json has no image section; "
                 f"use POST /v2/models/{served.name}/infer"
             )
-        batch = pipeline.prepare(forms.pictures(body, content_type), max_pixels)
+        batch = pipeline.prepare(forms.pictures(body, content_type), PictureLimits(pixels=max_pixels))
         timing.batch_size, timing.executions = len(batch), pipeline.executions(batch)
         timing.lap("compute_input")
         rows = pipeline.run(served.model, batch)

@@ -1,15 +1,18 @@
 """What `serving.json` says about a bundle; docs/contract.md has its keys."""
 
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import orjson
-
-from inference.errors import Refused
+from inference.errors import BadRequest, Refused, TooLarge
 from inference.models.schema import Section
+from inference.protocol.jsontext import load
+from inference.protocol.limits import JsonLimits
 
 FILE = "serving.json"
+# A bundle comes from its publisher, and its examples may be large tensors.
+LIMITS = JsonLimits(elements=50_000_000)
 DEFAULT_TOP_K = 3
 DEFAULT_TOLERANCE = 1e-4
 DEFAULT_BATCH_SIZE, DEFAULT_MAX_QUEUE, DEFAULT_TIMEOUT = 32, 128, 10.0
@@ -89,9 +92,13 @@ def read_bundle(directory: Path) -> Bundle:
     except OSError as error:
         raise Refused(f"{FILE}: cannot be read: {error.strerror}") from None
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Refused(f"{FILE}: is not JSON: {error}") from None
+        value = load(text.removeprefix(BOM_UTF8), LIMITS, f"{FILE}:")
+    except BadRequest as error:
+        raise Refused(error.message) from None
+    except TooLarge:
+        raise Refused(
+            f"{FILE}: has more than {LIMITS.elements} elements or {LIMITS.depth} levels; shorten the examples"
+        ) from None
     return parse_bundle(value, directory)
 
 
@@ -125,12 +132,22 @@ def _labels(top: Section, directory: Path) -> tuple[str, ...]:
         return ()
     if isinstance(value, str):
         try:
-            value = _file(value, directory, top.place("labels")).read_text("utf-8").splitlines()
+            value = label_lines(_file(value, directory, top.place("labels")).read_bytes())
         except UnicodeDecodeError:
             raise Refused(f"{top.place('labels')}: the file is not UTF-8 text") from None
     if not isinstance(value, list) or not value or not all(isinstance(label, str) for label in value):
         raise top.wrong("labels", "a list of strings, or the name of a text file with one a line")
     return tuple(value)
+
+
+def label_lines(text: bytes) -> list[str]:
+    r"""Return the lines of a label file; raises UnicodeDecodeError.
+
+    Only `\n` separates, `\r\n` included: a label may hold what `str.splitlines` splits at, such as U+2028.
+    Windows' editors put a mark (BOM) at the start. One line end may follow the last label.
+    """
+    whole = text.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    return [line.removesuffix("\r") for line in whole.split("\n")] if whole else []
 
 
 def _image(value: object) -> Image:

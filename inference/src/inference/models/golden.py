@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import BadRequest, Refused
+from inference.errors import ApiError, BadRequest, ModelFault, Refused
 from inference.models.bundle import Bundle, Example, ImageExample, TensorExample
 from inference.models.model import Model
 from inference.models.pace import QUICK_NS
-from inference.models.pipeline import Pipeline
+from inference.models.picturefiles import PictureLimits
+from inference.models.pipeline import Pipeline, check_scores
 from inference.protocol.datatypes import BYTES, Datatype
 from inference.protocol.signature import VARIABLE, Signature, TensorSpec, names
 from inference.protocol.values import Array, parse
@@ -53,19 +54,46 @@ def _zeros(spec: TensorSpec) -> Array:
 
 
 def run_examples(bundle: Bundle, model: Model, pipeline: Pipeline | None, max_pixels: int) -> None:
-    """Run all golden examples; raises Refused with the first that differs, numbered from 1."""
+    """Run all golden examples; raises Refused with the first that differs, numbered from 1.
+
+    Of an image model, black pictures show before whether the scores have a row for each picture.
+    """
+    if pipeline:
+        try_scores(model, pipeline)
     for number, example in enumerate(bundle.examples, 1):
         try:
-            _run(example, model, pipeline, max_pixels)
-        except BadRequest as error:
+            _run(example, bundle, model, pipeline, max_pixels)
+        except ApiError as error:
             raise Refused(f"example {number}: {error.message}") from None
         except (Refused, ValueError) as error:
             raise Refused(f"example {number}: {error}") from None
 
 
-def _run(example: Example, model: Model, pipeline: Pipeline | None, max_pixels: int) -> None:
+def try_scores(model: Model, pipeline: Pipeline) -> str | None:
+    """Run an image model on black pictures; return why its scores are no probabilities, if they are none.
+
+    Raises Refused if the scores have other rows than the pictures, or other classes than the labels. A model
+    that fails on black pictures is not refused: a client is told why it fails.
+    """
+    inputs = pipeline.blank()
+    try:
+        outputs = model.run(inputs, [pipeline.output])
+    except BadRequest:
+        return None
+    try:
+        scores = pipeline.scores_of(outputs, len(inputs[pipeline.how.input]))
+    except ModelFault as error:
+        raise Refused(f"a run on black pictures: {error.message}") from None
+    try:
+        pipeline.as_probabilities(scores)
+    except ModelFault as error:
+        return error.message
+    return None
+
+
+def _run(example: Example, bundle: Bundle, model: Model, pipeline: Pipeline | None, max_pixels: int) -> None:
     if isinstance(example, TensorExample):
-        _run_tensors(example, model)
+        _run_tensors(example, bundle, model, pipeline)
     elif pipeline is None:
         raise Refused("is a picture, and serving.json has no image section to read it by")
     else:
@@ -77,24 +105,28 @@ def _run_picture(example: ImageExample, model: Model, pipeline: Pipeline, max_pi
         data = example.image.read_bytes()
     except OSError as error:
         raise Refused(f"{example.image.name}: cannot be read: {error.strerror}") from None
-    ((best, *_),) = pipeline.score(model, [data], max_pixels)
+    ((best, *_),) = pipeline.score(model, [data], PictureLimits(pixels=max_pixels))
     label, percent = best
     if label != example.label:
         raise Refused(f"{example.image.name} is given {label!r} ({percent} %), expected {example.label!r}")
 
 
-def _run_tensors(example: TensorExample, model: Model) -> None:
+def _run_tensors(example: TensorExample, bundle: Bundle, model: Model, pipeline: Pipeline | None) -> None:
     expected = _expected(example, model.signature)
     results = model.run(example_inputs(example, model.signature), list(expected))
     for name, wanted in expected.items():
         compare(name, results[name], wanted, example.tolerance)
+    check_scores(bundle, model.signature, pipeline, results)
 
 
 def example_inputs(example: TensorExample, signature: Signature) -> dict[str, Array]:
     """Make an example's input arrays; raises Refused if they do not fit the model."""
-    if set(example.inputs) != {spec.name for spec in signature.inputs}:
-        raise Refused(f"gives inputs {', '.join(example.inputs)}; the model takes {names(signature.inputs)}")
-    return {spec.name: _input(spec, example.inputs[spec.name]) for spec in signature.inputs}
+    given = set(example.inputs)
+    required, optional = ({spec.name for spec in specs} for specs in (signature.inputs, signature.optional))
+    if not required <= given <= required | optional:
+        raise Refused(f"gives inputs {', '.join(example.inputs)}; the model takes {signature.takes()}")
+    specs = (*signature.inputs, *signature.optional)
+    return {spec.name: _input(spec, example.inputs[spec.name]) for spec in specs if spec.name in given}
 
 
 def _input(spec: TensorSpec, data: Any) -> Array:
@@ -121,15 +153,8 @@ def _expected(example: TensorExample, signature: Signature) -> dict[str, Array]:
             raise Refused(
                 f"output {name!r}: the model has no such output; it gives {names(signature.outputs)}"
             )
-        expected[name] = _parsed(f"output {name!r}", _with_nan(data), spec.datatype)
+        expected[name] = _parsed(f"output {name!r}", data, spec.datatype)
     return expected
-
-
-def _with_nan(data: Any) -> Any:
-    """JSON has no NaN: a null among the expected numbers stands for one."""
-    if isinstance(data, list):
-        return [_with_nan(item) for item in data]
-    return float("nan") if data is None else data
 
 
 def _parsed(what: str, data: Any, datatype: Datatype) -> Array:

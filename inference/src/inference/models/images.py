@@ -1,26 +1,20 @@
-"""Pictures to input tensors. Pure: bytes in, array out."""
+"""Pictures to input tensors, as serving.json says. Pure: bytes in, array out."""
 
-import base64
-import binascii
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageOps
 
-from inference.errors import BadRequest, Refused
+from inference.errors import BadRequest, Refused, TooLarge
 from inference.models.bundle import Image
+from inference.models.picturefiles import PictureLimits, check_count, decoded, decoding, opened
 from inference.protocol.signature import Signature, TensorSpec, names
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-
-# The bound is --max-pixels, checked before anything is decoded; Pillow's own would warn on top of it.
-Pillow.MAX_IMAGE_PIXELS = None
-# Load the readers now, not at the first request.
-Pillow.init()
+# Of the picture that a model takes: more is a mistake in serving.json, or an attempt to take all memory.
+MAX_TARGET_PIXELS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +59,16 @@ def resolve(image: Image, signature: Signature) -> Preprocessing:
         raise Refused(
             f"serving.json: image: input {spec.name!r} takes {batch} pictures at once; export it for 1 or any"
         )
+    width, height = _length("width", image.width, width), _length("height", image.height, height)
+    if width * height > MAX_TARGET_PIXELS:
+        raise Refused(
+            f"serving.json: image: {width} x {height} pixels are more than {MAX_TARGET_PIXELS}; "
+            "give a smaller width and height"
+        )
     return Preprocessing(
         input=spec.name,
-        width=_length("width", image.width, width),
-        height=_length("height", image.height, height),
+        width=width,
+        height=height,
         mode=mode,
         layout=layout,
         resize=image.resize,
@@ -112,22 +112,13 @@ def _channels(key: str, given: tuple[float, ...], depth: int) -> NDArray[np.floa
     return np.array(given, np.float32)
 
 
-def from_base64(text: str) -> bytes:
-    """Read a picture's bytes from base64, or from a `data:` URL; raises ValueError."""
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("is not base64; encode the picture file's bytes") from None
-
-
 def to_array(data: bytes, how: Preprocessing, max_pixels: int) -> NDArray[Any]:
     """Make the input tensor of one picture, without the batch dimension.
 
     Raises ValueError if it is no picture, or has more than `max_pixels`.
     """
-    picture = _fitted(_decoded(data, how, max_pixels), how)
+    with decoding():
+        picture = _fitted(decoded(data, how.mode, max_pixels), how)
     pixels = np.asarray(picture, np.float32)
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]
@@ -137,28 +128,6 @@ def to_array(data: bytes, how: Preprocessing, max_pixels: int) -> NDArray[Any]:
     if how.dtype == np.uint8:
         tensor = np.clip(np.rint(tensor), 0, 255)
     return np.ascontiguousarray(tensor, dtype=how.dtype)
-
-
-def _decoded(data: bytes, how: Preprocessing, max_pixels: int) -> Pillow.Image:
-    try:
-        picture = Pillow.open(BytesIO(data), formats=FORMATS)
-        width, height = picture.size
-        if width * height > max_pixels:
-            raise ValueError(f"is {width} x {height} pixels, the server takes {max_pixels} (--max-pixels)")
-        picture.load()
-    except UnidentifiedImageError:
-        raise ValueError(f"is no picture that this server reads ({', '.join(FORMATS)})") from None
-    except (OSError, SyntaxError, EOFError, MemoryError) as error:
-        raise ValueError(f"cannot be decoded: {error}") from None
-    upright = ImageOps.exif_transpose(picture)
-    return _eight_bits(upright).convert(how.mode)
-
-
-def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
-    if not picture.mode.startswith("I"):
-        return picture
-    # Pillow would clip 16-bit greys at 255 instead of scaling them.
-    return Pillow.fromarray((np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8))
 
 
 def _fitted(picture: Pillow.Image, how: Preprocessing) -> Pillow.Image:
@@ -175,12 +144,39 @@ def _fitted(picture: Pillow.Image, how: Preprocessing) -> Pillow.Image:
             return picture.resize(size, method)
 
 
-def to_batch(pictures: list[bytes], how: Preprocessing, max_pixels: int) -> NDArray[Any]:
-    """Make one input tensor of some pictures, [N, …]; raises BadRequest that numbers the wrong one from 1."""
-    arrays = []
-    for number, data in enumerate(pictures, 1):
-        try:
-            arrays.append(to_array(data, how, max_pixels))
-        except ValueError as error:
-            raise BadRequest(f"image {number}: {error}") from None
-    return np.stack(arrays)
+def to_batch(pictures: list[bytes], how: Preprocessing, limits: PictureLimits) -> NDArray[Any]:
+    """Make one input tensor of some pictures, [N, …].
+
+    All headers are read before a picture is decoded. Raises TooLarge, or BadRequest that numbers the wrong
+    picture from 1.
+    """
+    if len(pictures) > 1 or limits.request_pixels < limits.pixels:
+        _check_request(pictures, how, limits)
+    return np.stack([_numbered(number, data, how, limits) for number, data in enumerate(pictures, 1)])
+
+
+def _check_request(pictures: list[bytes], how: Preprocessing, limits: PictureLimits) -> None:
+    check_count(len(pictures), limits)
+    # The tensor counts like the pictures that it is made of.
+    made = len(pictures) * how.width * how.height
+    read = sum(_pixels(number, data, limits) for number, data in enumerate(pictures, 1))
+    if max(made, read) > limits.request_pixels:
+        raise TooLarge(
+            f"the pictures have {max(made, read)} pixels together, the server takes {limits.request_pixels} "
+            "(--max-request-pixels); send several requests"
+        )
+
+
+def _pixels(number: int, data: bytes, limits: PictureLimits) -> int:
+    try:
+        with decoding(), opened(data, limits.pixels) as picture:
+            return picture.width * picture.height
+    except ValueError as error:
+        raise BadRequest(f"image {number}: {error}") from None
+
+
+def _numbered(number: int, data: bytes, how: Preprocessing, limits: PictureLimits) -> NDArray[Any]:
+    try:
+        return to_array(data, how, limits.pixels)
+    except ValueError as error:
+        raise BadRequest(f"image {number}: {error}") from None

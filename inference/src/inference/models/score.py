@@ -7,25 +7,23 @@ import orjson
 from numpy.typing import NDArray
 
 from inference.errors import BadRequest
-from inference.models.images import from_base64
-from inference.protocol.tensors import load_object
+from inference.models.picturefiles import DEFAULT_LIMITS, PictureLimits, check_count, from_base64
+from inference.protocol.jsontext import load, load_object
+from inference.protocol.limits import DEFAULT, JsonLimits, Text
+
+# FP16 has steps of a thousandth near 1, so the sum of a softmax may be that far from it.
+ROUNDING = 1e-3
 
 
-def pictures(body: bytes) -> list[bytes]:
-    """Read `{"input": […]}`, the list as it is or as a string of JSON; raises BadRequest."""
-    value = load_object(body).get("input")
+def pictures(body: Text, limits: PictureLimits = DEFAULT_LIMITS, json: JsonLimits = DEFAULT) -> list[bytes]:
+    """Read `{"input": […]}`, the list as it is or as a string of JSON; raises BadRequest, TooLarge."""
+    value = load_object(body, json).get("input")
     if isinstance(value, str):
-        value = _unwrapped(value)
+        value = load(value.encode(), json, "input: the string")
     if not isinstance(value, list) or not value:
         raise BadRequest('input: must be a list of base64 pictures, such as {"input": ["iVBORw0K…"]}')
+    check_count(len(value), limits)
     return [_picture(item, number) for number, item in enumerate(value, 1)]
-
-
-def _unwrapped(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"input: the string is not a JSON list: {error}") from None
 
 
 def _picture(item: object, number: int) -> bytes:
@@ -38,12 +36,31 @@ def _picture(item: object, number: int) -> bytes:
 
 
 def probabilities(scores: NDArray[Any], softmax: bool) -> NDArray[np.float64]:
-    """Return the scores [N, …] as probabilities [N, C]."""
-    rows = scores.reshape(len(scores), -1).astype(np.float64)
-    if not softmax:
-        return rows
-    powers = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    """Return scores [N, C] as probabilities [N, C]; raises ValueError if they are none without a softmax."""
+    rows = scores.astype(np.float64)
+    if softmax:
+        # A score that is infinite or no number makes its row NaN, which the answer shows as null.
+        with np.errstate(invalid="ignore"):
+            powers = np.exp(rows - rows.max(axis=1, keepdims=True))
+            return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    beyond = rows[(rows < -ROUNDING) | (rows > 1 + ROUNDING)]
+    if beyond.size:
+        raise ValueError(
+            f"has the score {beyond[0]:g}, which is no probability; "
+            'give "scores": {"softmax": true} in serving.json, or export the model with a softmax'
+        )
+    return rows.clip(0, 1)
+
+
+def rows_of(scores: NDArray[Any], pictures: int) -> NDArray[Any]:
+    """Return the scores [N, C] or [N, C, 1, …] of N pictures as [N, C]; raises ValueError for other shapes.
+
+    Dimensions of 1 move no element, so row n stays what the model gives to picture n.
+    """
+    shape = scores.shape
+    if len(shape) < 2 or shape[0] != pictures or any(length != 1 for length in shape[2:]):
+        raise ValueError(f"has shape {list(shape)} for {pictures} pictures; it must be [pictures, classes]")
+    return scores.reshape(shape[:2])
 
 
 def ranked(row: NDArray[np.float64], labels: tuple[str, ...], top_k: int) -> list[list[Any]]:
