@@ -11,6 +11,7 @@ import click
 
 from model_fetcher import __version__, cli_publish, options, sidecar
 from model_fetcher.errors import FetcherError
+from model_fetcher.logs import log_uncaught
 from model_fetcher.options import DURATION, INTERVAL, URL, Command, option
 from model_fetcher.settings import Settings
 
@@ -110,6 +111,7 @@ cli_publish.add_to(cli)
 
 def main() -> None:
     """Entry point of the console script."""
+    log_uncaught()
     code: Any = 0
     try:
         cli.main(prog_name="model-fetcher")

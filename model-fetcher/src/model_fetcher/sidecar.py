@@ -2,9 +2,7 @@
 
 import logging
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from threading import Event, Thread
 
@@ -14,6 +12,7 @@ from model_fetcher.errors import FetcherError, SourceChanged, Stopped, StoreErro
 from model_fetcher.fetch import Delivery, Keep
 from model_fetcher.progress import bar
 from model_fetcher.settings import Settings
+from model_fetcher.signals import Stop
 from model_fetcher.sources import Address, open_source
 from model_fetcher.volume import ModelDir
 from model_fetcher.watch import Timing, Watcher
@@ -30,16 +29,15 @@ def fetch(settings: Settings) -> None:
     disk already.
     """
     log.info("model-fetcher fetch", extra={"program": __version__} | settings.to_log())
-    stop, failed = Event(), list[Exception]()
+    stop, failed = Stop(), list[Exception]()
     with bar("fetch", 0) as progress:
         jobs = [
             partial(_fetch, _delivery(settings, model, address, stop, lambda _, n: progress(n)), settings)
             for model, address in settings.models().items()
         ]
-        with _signals(stop.set, lambda: None):
-            threads = [_start(job, failed) for job in jobs]
-            while any(thread.is_alive() for thread in threads) and not stop.wait(_POLL):
-                pass
+        threads = [_start(job, failed) for job in jobs]
+        while any(thread.is_alive() for thread in threads) and not stop.wait(_POLL):
+            pass
     for error in failed[:-1]:
         log.error(str(error))
     if failed:
@@ -95,21 +93,20 @@ def watch(settings: Settings) -> None:
     Raises an error before the first success only: of settings, or after `give_up_after`.
     """
     log.info("model-fetcher watch", extra={"program": __version__} | settings.to_log())
-    stop = Event()
-    watchers = [_watcher(settings, model, address, stop) for model, address in settings.models().items()]
-    server = admin.serve(settings.admin_port, watchers)
-    threads = [Thread(target=w.run, name=w.delivery.model, daemon=True) for w in watchers]
+    watchers: list[Watcher] = []
 
-    def wake() -> None:
+    def hurry() -> None:
         for watcher in watchers:
             watcher.wake.set()
 
-    with _signals(stop.set, wake):
-        for thread in threads:
-            thread.start()
-        while not stop.wait(_POLL) and not any(watcher.fatal for watcher in watchers):
-            pass
-    server.shutdown()
+    stop = Stop(hurry)
+    watchers += [_watcher(settings, model, address, stop) for model, address in settings.models().items()]
+    admin.serve(settings.admin_port, watchers)
+    for watcher in watchers:
+        Thread(target=watcher.run, name=watcher.delivery.model, daemon=True).start()
+    while not stop.wait(_POLL) and not any(watcher.fatal for watcher in watchers):
+        pass
+    # Nothing waits for the admin port or a poll under way: the process ends, whatever they do.
     for watcher in watchers:
         if watcher.fatal:
             raise watcher.fatal
@@ -133,15 +130,3 @@ def _delivery(
     place.prepare()
     keep = Keep(settings.keep, settings.grace)
     return Delivery(model, source, place, settings.channel, settings.pod, keep, count, stop)
-
-
-@contextmanager
-def _signals(end: Callable[[], None], hurry: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT end, SIGHUP hurries; as before afterwards."""
-    handlers = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: hurry}
-    before = {number: signal.signal(number, lambda *_, act=act: act()) for number, act in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -65,7 +65,7 @@ def serve(
     observer = Observer(*sinks(settings.access_log, os.environ))
     public, admin = _listeners(settings, sockets, loader, budget, observer)
     watch = _follow(settings, loader)
-    while only_when_ready and registry.unloaded_reason() and not stop.event.wait(0.1):
+    while only_when_ready and registry.unloaded_reason() and not stop.wait(0.1):
         pass
     if worker:
         threading.Thread(target=_settle, args=(stop,), name="metrics", daemon=True).start()
@@ -85,7 +85,7 @@ def serve(
     logger.info("listening", extra=ports)
     if stalls_while_loading():
         logger.warning("this onnxruntime lets nothing else run while it loads a model", extra=_CURE)
-    stop.event.wait()
+    stop.wait()
     _end(settings, registry, public)
     watch.stop()
     loader.stop()
@@ -120,7 +120,7 @@ def _registry(settings: Settings, worker: int) -> Registry:
 
 def _settle(stop: Stop) -> None:
     """Let a scrape that another worker answers see what was counted here, a second later at most."""
-    while not stop.event.wait(1):
+    while not stop.wait(1):
         metrics.settle()
 
 

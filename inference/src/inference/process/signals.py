@@ -1,32 +1,97 @@
-"""Signals set an event; the main thread decides."""
+"""Signals: one asks the program to stop, a second one ends it.
+
+Python runs a signal's handler in the main thread, between any two of its instructions, also while that thread
+holds a lock. A handler that needs the same lock then waits for ever, and `threading.Event.set` needs the lock
+of `threading.Event.wait`. So these handlers do nothing. Before it runs a handler, CPython writes the signal's
+number to a pipe (`signal.set_wakeup_fd`, C code that is async-signal-safe). A thread of ours reads the pipe,
+and may lock, log and wait like any other thread.
+"""
 
 import logging
 import os
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+from inference.logs import fields, flush, logger
 
-class Stop:
-    """Set by SIGTERM or SIGINT; a second one ends the process at once, with 128 + its number.
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+# By default each of these ends a process.
+_HARMLESS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+HANDLED = (*_ENDING, *_HARMLESS, signal.SIGQUIT)
+# A log that nobody reads must not delay an end "at once".
+_FLUSH_SECONDS = 0.2
 
-    Handlers are set even where the default would do: as PID 1 of a container a process has no default.
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """Take no lock, whatever the main thread was doing."""
+
+
+def _nothing(_: int = 0) -> None:
+    """Do nothing more."""
+
+
+class Stop(threading.Event):
+    """An event that SIGTERM or SIGINT sets. The next of them ends the process at once, with 128 + its number.
+
+    SIGQUIT logs where each thread is. SIGHUP, SIGUSR1 and SIGUSR2 are logged and change nothing. Handlers are
+    set even where the default would do: as PID 1 of a container, a process has no default.
     """
 
-    def __init__(self, before_at_once: Callable[[], None] = lambda: None) -> None:
-        """Take over both signals; must be called by the main thread."""
-        self.event = threading.Event()
-        self._before_at_once = before_at_once
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._handle)
+    def __init__(
+        self, at_once: Callable[[], None] = _nothing, forward: Callable[[int], None] = _nothing
+    ) -> None:
+        """Handle the signals; must be called by the main thread.
 
-    def _handle(self, number: int, _: FrameType | None) -> None:
-        if self.event.is_set():
-            self._before_at_once()
-            os._exit(128 + number)
-        self.event.set()
+        `at_once` is called before the process ends at once, `forward` with the number of a signal that other
+        processes should get, too. Both run in the thread that reads signals.
+        """
+        super().__init__()
+        self._at_once, self._forward = at_once, forward
+        receiver, self._sender = os.pipe()
+        os.set_blocking(self._sender, False)
+        signal.set_wakeup_fd(self._sender, warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, _do_nothing) for number in HANDLED}
+        threading.Thread(target=self._follow, args=(receiver,), name="signals", daemon=True).start()
+
+    def close(self) -> None:
+        """Handle signals as before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+        os.close(self._sender)
+
+    def _follow(self, receiver: int) -> None:
+        while numbers := os.read(receiver, 64):
+            for number in numbers:
+                self._act(number)
+        os.close(receiver)
+
+    def _act(self, number: int) -> None:
+        if number in _ENDING:
+            if self.is_set():
+                self._at_once()
+                flush(_FLUSH_SECONDS)
+                os._exit(128 + number)
+            self.set()
+        elif number == signal.SIGQUIT:
+            self._forward(number)
+            log_stacks()
+        else:
+            logger.info("signal ignored", extra=fields(signal=signal.Signals(number).name))
+
+
+def log_stacks() -> None:
+    """Log where each thread is, a record a thread, whatever the level of the log."""
+    level = max(logging.INFO, logger.getEffectiveLevel())
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, frame in sys._current_frames().items():
+        stack = "".join(traceback.format_stack(frame))
+        logger.log(level, "thread", extra=fields(in_thread=names.get(ident, str(ident)), stack=stack))
 
 
 def leave(code: int) -> NoReturn:

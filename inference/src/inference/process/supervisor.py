@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,13 +34,19 @@ LOOK_SECONDS = 0.2
 
 @dataclass(slots=True)
 class Worker:
-    """One worker: its process, when that started, and when it is to be started again."""
+    """One worker: its process, when that started, and, if it has ended, when it is to be started again."""
 
     number: int
     process: "subprocess.Popen[bytes]"
     started: float
     due: float | None = None
     pause: float = 0.0
+
+    def back_off(self, now: float) -> None:
+        """Decide when to start again, at `now` in seconds of a monotonic clock."""
+        sound = now - self.started > SOUND_SECONDS
+        self.pause = 0.0 if sound else min(LONGEST_PAUSE, max(FIRST_PAUSE, self.pause * 2))
+        self.due = now + self.pause
 
 
 @dataclass(slots=True)
@@ -55,18 +61,30 @@ class Supervisor:
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return 0 if all workers ended in order."""
-        stop = Stop(before_at_once=self._kill)
-        with TemporaryDirectory(prefix="inference-metrics-") as metrics:
+        stop = Stop(at_once=self._kill, forward=self._forward)
+        # A worker that is killed may still write there.
+        with TemporaryDirectory(prefix="inference-metrics-", ignore_cleanup_errors=True) as metrics:
             os.environ[MULTIPROCESS] = metrics
             numbers = range(1, self.settings.workers + 1)
             for number in numbers:
                 board.expect(Path(metrics), number)
-            for number in numbers:
-                self.workers.append(Worker(number, self._spawn(number, again=False), time.monotonic()))
-            while not stop.event.wait(LOOK_SECONDS):
+            if not self._start(numbers):
+                self._end()
+                return 1
+            while not stop.wait(LOOK_SECONDS):
                 for worker in self.workers:
                     self._look_after(worker, time.monotonic(), metrics)
             return self._end()
+
+    def _start(self, numbers: Iterable[int]) -> bool:
+        for number in numbers:
+            try:
+                self.workers.append(Worker(number, self._spawn(number, again=False), time.monotonic()))
+            except OSError as error:
+                about = fields(worker=number, reason=str(error))
+                logger.error("cannot start a worker: raise the limit of processes or of memory", extra=about)
+                return False
+        return True
 
     def _spawn(self, number: int, *, again: bool) -> "subprocess.Popen[bytes]":
         public = self.publics[number - 1]
@@ -83,35 +101,51 @@ class Supervisor:
         )
 
     def _look_after(self, worker: Worker, now: float, metrics: str) -> None:
-        if worker.process.poll() is None:
+        if worker.due is None and worker.process.poll() is not None:
+            self._ended(worker, now, metrics)
+        if worker.due is not None and now >= worker.due:
+            self._start_again(worker, now)
+
+    def _ended(self, worker: Worker, now: float, metrics: str) -> None:
+        mark_process_dead(worker.process.pid, metrics)  # type: ignore[no-untyped-call]
+        board.forget(Path(metrics), worker.process.pid)
+        # The worker that replaces it accepts no connection before it is ready.
+        board.arrive(Path(metrics), worker.number)
+        worker.back_off(now)
+        about = fields(worker=worker.number, status=worker.process.returncode, pause=worker.pause)
+        logger.error("a worker ended; starting it again", extra=about)
+
+    def _start_again(self, worker: Worker, now: float) -> None:
+        try:
+            process = self._spawn(worker.number, again=True)
+        except OSError as error:  # no memory, no process: the others serve on
+            worker.started = now
+            worker.back_off(now)
+            about = fields(worker=worker.number, reason=str(error), pause=worker.pause)
+            logger.error("a worker cannot be started; trying again", extra=about)
             return
-        if worker.due is None:
-            mark_process_dead(worker.process.pid, metrics)  # type: ignore[no-untyped-call]
-            board.forget(Path(metrics), worker.process.pid)
-            # The one that comes in its place takes no connection before it is ready.
-            board.arrive(Path(metrics), worker.number)
-            sound = now - worker.started > SOUND_SECONDS
-            worker.pause = 0.0 if sound else min(LONGEST_PAUSE, max(FIRST_PAUSE, worker.pause * 2))
-            worker.due = now + worker.pause
-            told = fields(worker=worker.number, status=worker.process.returncode, pause=worker.pause)
-            logger.error("a worker ended; starting it again", extra=told)
-        if now >= worker.due:
-            worker.process, worker.started, worker.due = self._spawn(worker.number, again=True), now, None
+        worker.process, worker.started, worker.due = process, now, None
 
     def _end(self) -> int:
-        for worker in self.workers:
+        # A worker that was dead already when the signal came is no disorder of the end.
+        alive = [one for one in self.workers if one.due is None and one.process.poll() is None]
+        for worker in alive:
             worker.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + self.settings.drain_wait + self.settings.drain_timeout + GRACE_SECONDS
-        for worker in self.workers:
+        for worker in alive:
             try:
                 worker.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 logger.error("a worker does not end; killing it", extra=fields(worker=worker.number))
                 worker.process.kill()
                 worker.process.wait()
-        # A worker that was dead already when the signal came is no disorder of the end.
-        return int(any(worker.process.returncode for worker in self.workers if worker.due is None))
+        # SIGTERM ends a worker that has no handler for it yet, and so no request.
+        return int(any(one.process.returncode not in (0, -signal.SIGTERM) for one in alive))
 
     def _kill(self) -> None:
         for worker in self.workers:
             worker.process.kill()
+
+    def _forward(self, number: int) -> None:
+        for worker in self.workers:
+            worker.process.send_signal(number)

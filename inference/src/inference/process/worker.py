@@ -8,18 +8,21 @@ import threading
 from typing import NoReturn
 
 from inference import logs
-from inference.process.server import Sockets, serve
 from inference.process.signals import Stop, leave
-from inference.settings import read_settings
 
 
 def main(argument: str) -> NoReturn:
     """Serve on the sockets of the supervisor until it says to end, or is gone."""
-    told = json.loads(argument)
     stop = Stop()
+    # After the signals: these imports take most of the start, and SIGTERM or SIGQUIT may come meanwhile.
+    from inference.process.server import Sockets, serve
+    from inference.settings import read_settings
+
+    told = json.loads(argument)
     settings = read_settings(told["given"])
     logs.set_up(settings.log_format, settings.log_level, worker=told["number"])
-    threading.Thread(target=_follow_supervisor, args=(stop,), daemon=True).start()
+    logs.log_uncaught()
+    threading.Thread(target=_follow_supervisor, args=(stop,), name="supervisor", daemon=True).start()
     public, admin, *siblings = (socket.socket(fileno=number) for number in told["sockets"])
     sockets = Sockets(public, admin, tuple(siblings))
     leave(serve(settings, sockets, stop, told["number"], only_when_ready=told["again"]))
@@ -28,7 +31,7 @@ def main(argument: str) -> NoReturn:
 def _follow_supervisor(stop: Stop) -> None:
     # Not sys.stdin.read: a buffered reader that is blocked would be fatal when the interpreter ends.
     os.read(sys.stdin.fileno(), 1)
-    stop.event.set()
+    stop.set()
 
 
 if __name__ == "__main__":
