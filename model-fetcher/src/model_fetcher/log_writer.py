@@ -41,7 +41,10 @@ class Writer(logging.Handler):
         if self._waiting > MAX_WAITING_BYTES:
             with self._counts:
                 self._dropped += 1
-            return
+        else:
+            self._queue(record)
+
+    def _queue(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
         except Exception as error:
@@ -84,7 +87,7 @@ class Writer(logging.Handler):
             dropped = self._dropped + failed
             self._dropped = dropped if failed else 0
         if dropped and not failed:
-            self.emit(logging.makeLogRecord(_DROPPED | {"fields": {"records": dropped}}))
+            self._queue(logging.makeLogRecord(_DROPPED | {"fields": {"records": dropped}}))
 
 
 def target(stream: TextIO | None) -> Callable[[bytes], object]:
