@@ -9,6 +9,7 @@ import pytest
 
 import models
 from inference.errors import BadRequest
+from inference.models.batches import rows
 from inference.protocol.results import encode
 from inference.protocol.signature import Signature
 from inference.protocol.tensors import InferRequest, Output, decode
@@ -157,6 +158,9 @@ def test_an_input_with_a_default_may_be_left_out(signature_of: MakeSignature) ->
     k = {"name": "k", "datatype": "FP32", "shape": [], "data": [5]}
     assert set(read(scaled, x).inputs) == {"x"}
     assert read(scaled, x, k).inputs["k"].tolist() == 5
+    assert not read(scaled, x).alone
+    assert read(scaled, x, k).alone
+    assert rows(read(scaled, x, k)) == -1
     assert refusal(scaled, k) == "inputs: missing x; the model takes x (optional: k)"
     assert refusal(scaled, x, k, k) == "input 'k': given twice"
     assert refusal(scaled, x, k | {"shape": [1]}) == "input 'k': shape is [1], the model takes [] (-1: any)"

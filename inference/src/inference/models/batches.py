@@ -33,7 +33,9 @@ def fixed(signature: Signature) -> str | None:
 
 
 def rows(request: InferRequest) -> int:
-    """Return the rows of a request to a model that can batch; -1 if its inputs differ in that."""
+    """Return the rows of a request to a model that can batch; -1 if it must run alone."""
+    if request.alone:
+        return -1
     lengths = {array.shape[0] for array in request.inputs.values()}
     return lengths.pop() if len(lengths) == 1 else -1
 

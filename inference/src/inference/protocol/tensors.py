@@ -27,11 +27,15 @@ class Output(NamedTuple):
 
 
 class InferRequest(NamedTuple):
-    """What a client asks: one array for each input of the model, and the outputs it wants, in its order."""
+    """What a client asks: one array for each input of the model, and the outputs it wants, in its order.
+
+    `alone`: it gives an optional input, which holds for a whole run. So no other request may share the run.
+    """
 
     id: str | None
     inputs: dict[str, Array]
     outputs: tuple[Output, ...]
+    alone: bool = False
 
 
 def decode(
@@ -49,7 +53,9 @@ def decode(
     if not isinstance(identity, str | None):
         raise BadRequest("id: must be a string")
     raw = parameters.flag(parameters.of_request(request), "binary_data_output", "the request")
-    decoded = InferRequest(identity, _inputs(request, signature, tail), _outputs(request, signature, raw))
+    inputs = _inputs(request, signature, tail)
+    alone = len(inputs) > len(signature.inputs)
+    decoded = InferRequest(identity, inputs, _outputs(request, signature, raw), alone)
     if tail:
         tail.end()
     return decoded
