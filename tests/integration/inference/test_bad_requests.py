@@ -2,9 +2,11 @@
 
 import json
 import socket
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import pictures
 from servers import JSON, Server, tensor
@@ -41,13 +43,63 @@ def test_score_takes_nothing_but_pictures_and_json(server: Server, kind: str) ->
     assert "Content-Type: application/json" in answer.error
 
 
-def test_infer_takes_json_with_a_charset_or_unsaid(server: Server) -> None:
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/octet-stream", ""])
+def test_infer_takes_json_with_a_charset_or_unsaid(server: Server, kind: str) -> None:
     body = json.dumps({"inputs": [image()]}).encode()
-    assert server.request("POST", INFER, body).status == 200
-    assert (
-        server.request("POST", INFER, body, {"Content-Type": "application/json; charset=utf-8"}).status == 200
-    )
-    assert server.request("POST", INFER, body, {"Content-Type": "application/octet-stream"}).status == 415
+    answer = server.request("POST", INFER, body, {"Content-Type": kind} if kind else {})
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_infer_takes_nothing_that_another_site_can_send(server: Server, kind: str) -> None:
+    body = json.dumps({"inputs": [image()]}).encode()
+    answer = server.request("POST", INFER, body, {"Content-Type": kind})
+    assert answer.status == 415
+    assert answer.error.startswith(f"Content-Type is {kind.partition(';')[0]}: send JSON")
+
+
+@pytest.mark.parametrize("path", ["/score", INFER, "/v2/repository/index"])
+def test_a_key_may_be_there_once(server: Server, path: str) -> None:
+    answer = server.request("POST", path, b'{"a": {"b": [{"c": 1, "c": 2}]}}', JSON)
+    assert answer.status == 400
+    assert answer.error == "the body has the key 'c' twice in one object; leave one of them out"
+
+
+@pytest.mark.parametrize("parameters", [{}, {"binary_data": True}, {"classification": 3}])
+def test_an_output_may_be_asked_for_once(server: Server, parameters: Any) -> None:
+    outputs = [{"name": "probabilities"}, {"name": "probabilities", "parameters": parameters}]
+    answer = server.post(INFER, {"inputs": [image()], "outputs": outputs})
+    assert (answer.status, answer.error) == (400, "output 'probabilities': asked for twice")
+
+
+@pytest.mark.parametrize("path", ["/score", INFER, "/v2/repository/index"])
+def test_json_is_as_deep_as_allowed_and_not_deeper(server: Server, path: str) -> None:
+    for depth, refused in ((71, False), (72, True)):
+        answer = server.request("POST", path, b'{"a": ' + b"[" * depth + b"]" * depth + b"}", JSON)
+        assert (answer.status == 413) == refused, answer
+        assert not refused or "--max-json-depth" in answer.error
+
+
+def test_a_request_has_as_many_pictures_as_allowed_and_not_one_more(server: Server) -> None:
+    png = pictures.text(pictures.png())
+    assert score(server, [png] * 64).status == 200
+    answer = score(server, [png] * 65)
+    assert (answer.status, "--max-pictures" in answer.error) == (413, True)
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_a_picture_with_damaged_exif_data_is_the_clients_fault(server: Server, form: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, form, exif=exif)
+    data = buffer.getvalue().replace(b"MM\0*", b"XX\0*").replace(b"II*\0", b"XX*\0")
+    data = pictures.with_checksums(data) if form == "PNG" else data
+    answer = score(server, [pictures.text(pictures.png()), pictures.text(data)])
+    assert answer.status == 400
+    assert answer.error.startswith("image 2: cannot be decoded: ")
 
 
 @pytest.mark.parametrize("path", ["/score", INFER])
