@@ -27,6 +27,8 @@ onnxruntime.set_default_logger_severity(4)
 MODEL_FILE = "model.onnx"
 # Changes onnxruntime's options before a model is loaded.
 Adjust = Callable[[onnxruntime.SessionOptions], None]
+# Runs a model on inputs for the outputs of these names, as `Model.run` does.
+Run = Callable[["Model", Mapping[str, Array], Sequence[str]], dict[str, Array]]
 # onnxruntime keeps what its largest runs took. A run whose inputs have that many times the usual bytes, or
 # that part of them, makes it give that back; to do so after each one would cost a part of its time, and what
 # small ones take is not worth it.

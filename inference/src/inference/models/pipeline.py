@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from inference.errors import ModelFault, Refused
 from inference.models.bundle import Bundle, Example, ImageExample
 from inference.models.images import Preprocessing, resolve, to_batch
-from inference.models.model import Model
+from inference.models.model import Model, Run
 from inference.models.picturefiles import PictureLimits
 from inference.models.score import probabilities, ranked, rows_of
 from inference.protocol.datatypes import BOOL, BYTES, FLOATING
@@ -42,10 +42,10 @@ class Pipeline:
         """Return how often the model must run: once, if it takes a batch."""
         return 1 if self.how.batch else len(batch)
 
-    def run(self, model: Model, batch: NDArray[Any]) -> NDArray[np.float64]:
-        """Return a row of probabilities for each picture; raises BadRequest, ModelFault."""
+    def run(self, model: Model, batch: NDArray[Any], run: Run = Model.run) -> NDArray[np.float64]:
+        """Return a row of probabilities for each picture; raises BadRequest, ModelFault, or as `run` does."""
         parts = np.split(batch, self.executions(batch))
-        return np.concatenate([self._rows(model, part) for part in parts])
+        return np.concatenate([self._rows(model, part, run) for part in parts])
 
     def rank(self, rows: NDArray[np.float64]) -> list[list[list[Any]]]:
         """Return `[label, percent]` pairs for each row."""
@@ -86,8 +86,8 @@ class Pipeline:
         except ValueError as error:
             raise ModelFault(f"output {self.output!r} {error}") from None
 
-    def _rows(self, model: Model, batch: NDArray[Any]) -> NDArray[np.float64]:
-        return self.probabilities_of(model.run({self.how.input: batch}, [self.output]), len(batch))
+    def _rows(self, model: Model, batch: NDArray[Any], run: Run) -> NDArray[np.float64]:
+        return self.probabilities_of(run(model, {self.how.input: batch}, [self.output]), len(batch))
 
 
 def build(bundle: Bundle, signature: Signature) -> Pipeline | None:
