@@ -132,7 +132,7 @@ OPTIONS = (
         "--max-json-elements",
         "2000000",
         units.count,
-        "Most elements of a JSON body (commas and opening brackets); raw tensors have no such limit.",
+        "Most elements of a JSON body; a number is 1, a string 2, a list 4, an object 8, each of its keys 8.",
     ),
     Option("--max-json-depth", "72", units.bounded(512), "Most levels of nesting in a JSON body."),
     Option("--max-pixels", "50MP", units.pixels, "Largest picture that is decoded, width x height."),

@@ -23,12 +23,14 @@ VALUES = st.recursive(
 
 
 def elements(value: Any) -> int:
-    """Count an opening for each list and object, and a comma between any two elements."""
+    """Weigh what a value holds; a comma belongs to the element before it."""
+    if isinstance(value, str):
+        return 1
     if isinstance(value, dict):
-        value = list(value.values())
-    if not isinstance(value, list):
-        return 0
-    return 1 + max(0, len(value) - 1) + sum(map(elements, value))
+        return 8 + 9 * len(value) + max(0, len(value) - 1) + sum(map(elements, value.values()))
+    if isinstance(value, list):
+        return 4 + max(0, len(value) - 1) + sum(map(elements, value))
+    return 0
 
 
 def depth(value: Any) -> int:
@@ -60,8 +62,9 @@ def test_counts_what_is_outside_of_strings_and_nothing_else(option: int, value: 
     if elements(value):
         with pytest.raises(TooLarge, match="--max-json-elements"):
             check_json(text, JsonLimits(elements(value) - 1, 72))
+    if depth(value):
         with pytest.raises(TooLarge, match="--max-json-depth"):
-            check_json(text, JsonLimits(1000, depth(value) - 1))
+            check_json(text, JsonLimits(10_000, depth(value) - 1))
 
 
 @pytest.mark.usefixtures("block")
@@ -78,8 +81,8 @@ def test_counts_alike_whatever_the_blocks_are() -> None:
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_reads_as_many_elements_as_allowed_and_not_one_more(kind: type) -> None:
     bound = JsonLimits(elements=100)
-    hundred = b"[" + b"1," * 99 + b"1]"
-    assert len(load(kind(hundred), bound)) == 100
+    hundred = b"[" + b"1," * 96 + b"1]"
+    assert len(load(kind(hundred), bound)) == 97
     with pytest.raises(
         TooLarge, match=r"more than 100 elements \(--max-json-elements\); send tensors as raw"
     ):
@@ -92,13 +95,42 @@ def test_reads_as_deep_as_allowed_and_not_one_deeper() -> None:
         load(b"[" * 73 + b"]" * 73)
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        b"0.5,",
+        b'"ab",',
+        b'"\xc3\xa9\xc3\xa9",',
+        b"[],",
+        b"[0.5],",
+        b"{},",
+        b'{"a":0.5},',
+        b'{"a":{"b":"c"}},',
+    ],
+)
+def test_what_a_text_becomes_in_memory_is_bounded_by_its_elements(item: bytes) -> None:
+    bound = JsonLimits(elements=100_000)
+    many = b"[" + item * 10_000
+    made = load(many[:-1] + b"]")
+    size = 100_000 * 10_000 // elements(made)
+    tracemalloc.start()
+    try:
+        value = load(b"[" + (item * (size - 10))[:-1] + b"]", bound)
+        assert tracemalloc.get_traced_memory()[0] < 100_000 * 48
+    finally:
+        tracemalloc.stop()
+    assert len(value) == size - 10
+    with pytest.raises(TooLarge):
+        load(b"[" + item * (size + 50) + b"1]", bound)
+
+
 def test_many_lists_beside_each_other_are_not_deep() -> None:
     assert len(load(b'{"x":[' + b"[]," * 5000 + b"[]]}")["x"]) == 5001
 
 
 def test_brackets_and_commas_in_strings_count_nothing() -> None:
     text = orjson.dumps({"x": "[" * 100 + "," * 100 + '\\"[' * 100})
-    assert load(text, JsonLimits(1, 1)) == orjson.loads(text)
+    assert load(text, JsonLimits(18, 1)) == orjson.loads(text)
 
 
 def test_a_string_without_end_hides_nothing_that_a_parser_would_build() -> None:

@@ -27,11 +27,21 @@ _COMMA, _COLON, _QUOTE = b',:"'
 _LEAST_BRACKET = ord("[")
 _DEPTH = np.zeros(256, np.int8)
 _DEPTH[list(b"[{")], _DEPTH[list(b"]}")] = 1, -1
+# What a byte outside of strings adds to the elements, in units of the 32 bytes that a number takes in Python.
+# A quote stands for a string's end; the rest of an element is its comma.
+WEIGHTS = {",": 1, '"': 1, "[": 4, "{": 8, ":": 8}
+_MOST = max(WEIGHTS.values())
+_WEIGHT = np.zeros(256, np.int64)
+_WEIGHT[[ord(byte) for byte in WEIGHTS]] = list(WEIGHTS.values())
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLimits:
-    """The most that one JSON text may hold: elements (commas and opening brackets), and nested levels."""
+    """The most that one JSON text may hold: elements, and nested levels.
+
+    A number counts as 1 element, a string as 2, a list as 4, an object as 8, and each of its keys as 8 more:
+    so is the memory that they take.
+    """
 
     elements: int = DEFAULT_ELEMENTS
     depth: int = DEFAULT_DEPTH
@@ -49,8 +59,8 @@ def check_json(text: bytes | bytearray, limits: JsonLimits) -> None:
         openings = text.count(b"[") + text.count(b"{")
     else:
         openings = count(text, b"[") + count(text, b"{")
-    # Each element costs a byte or more. Only a text with this many bytes can have too many.
-    if len(text) > limits.elements and openings + count(text, b",") > limits.elements:
+    # No text with fewer bytes can have too many. What is in strings may be too much for the quick sum only.
+    if len(text) * _MOST > limits.elements and _at_most(text) > limits.elements:
         _check_elements(text, limits)
     if openings > limits.depth:
         _check_depth(text, limits)
@@ -68,10 +78,14 @@ def colons(text: bytes | bytearray) -> int:
     return sum(int(np.count_nonzero(block == _COLON)) for block in _structure(text, _COLON))
 
 
+def _at_most(text: bytes | bytearray) -> int:
+    return sum(weight * count(text, byte.encode()) for byte, weight in WEIGHTS.items())
+
+
 def _check_elements(text: bytes | bytearray, limits: JsonLimits) -> None:
     found = 0
-    for block in _structure(text, _COMMA):
-        found += int(np.count_nonzero(block == _COMMA) + np.count_nonzero(_DEPTH[block] > 0))
+    for block in _structure(text, _COMMA, _COLON):
+        found += int(_WEIGHT[block].sum())
         if found > limits.elements:
             raise TooLarge(f"the JSON has more than {limits.elements} elements (--max-json-elements); {CURE}")
 
@@ -87,14 +101,17 @@ def _check_depth(text: bytes | bytearray, limits: JsonLimits) -> None:
         depth += int(levels[-1]) if levels.size else 0
 
 
-def _structure(text: bytes | bytearray, also: int = _QUOTE) -> Iterator[Bytes]:
-    """Yield what is outside of strings, block by block: brackets, `also`, and bytes of no meaning here."""
+def _structure(text: bytes | bytearray, *also: int) -> Iterator[Bytes]:
+    """Yield what is outside of strings, block by block: brackets, the ends of strings, `also`, and others."""
     if b"\\" in text:
         # What is left of a backslash pair or an escaped quote is nothing; so each quote bounds a string.
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     inside = 0
     for block in _blocks(text):
-        kept = block[(block >= _LEAST_BRACKET) | (block == _QUOTE) | (block == also)]
+        kept_places = (block >= _LEAST_BRACKET) | (block == _QUOTE)
+        for byte in also:
+            kept_places |= block == byte
+        kept = block[kept_places]
         # The sums wrap at 256, which keeps what is even.
         quotes = np.cumsum(kept == _QUOTE, dtype=np.uint8) + np.uint8(inside)
         yield kept[quotes & 1 == 0]
