@@ -150,6 +150,31 @@ def test_sigterm_does_not_wait_for_a_store_that_does_not_answer(
                 assert process.wait(10) == code
 
 
+@pytest.mark.parametrize(("command", "code"), [("fetch", 1), ("watch", 0)])
+def test_signals_that_ask_for_nothing_end_nothing(command: str, code: int, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(DEADLINE_SECONDS)
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/account"
+        port = ("--admin-port", free_port()) if command == "watch" else ()
+        where = ("az://account/models/digits", "--volume", tmp_path, "--endpoint", endpoint)
+        with started(command, *where, *port, env={"AZURE_STORAGE_KEY": "a2V5"}) as process:
+            connection, _ = silent.accept()
+            with connection:
+                assert process.stderr is not None
+                for number in (signal.SIGUSR1, signal.SIGUSR2):
+                    process.send_signal(number)
+                    line: dict[str, Any] = {}
+                    while line.get("message") != "signal ignored":
+                        line = json.loads(process.stderr.readline())
+                    assert line["signal"] == number.name
+                process.send_signal(signal.SIGQUIT)
+                while line["message"] != "thread":
+                    line = json.loads(process.stderr.readline())
+                process.send_signal(signal.SIGHUP)
+                process.terminate()
+                assert process.wait(DEADLINE_SECONDS) == code
+
+
 def test_kill_at_any_moment_leaves_whole_versions_only_and_the_next_run_resumes(
     azure: Store, tmp_path: Path
 ) -> None:

@@ -7,8 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,7 @@ from slow import PATH, rounds
 from volumes import Volume
 
 from .conftest import StartServer
-from .test_workers import worker_pids
+from .test_workers import pause, worker_pids
 
 REQUEST = post_bytes(PATH, rounds(1)).replace(b"Host: x", b"Host: x\r\nConnection: close")
 CLIENTS = 8
@@ -86,18 +84,11 @@ def test_sigterm_under_load_loses_no_connection(start: StartServer, workers: int
     assert set(clients.outcomes) == {"200"}, clients.outcomes
 
 
-def is_stopped(pid: int) -> bool:
-    """Return whether all threads of a process are stopped, which none is at once."""
-    stats = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/stat")]
-    return {stat.rpartition(")")[2].split()[0] for stat in stats} == {"T"}
-
-
 @contextmanager
 def waiting_requests(server: Server, pids: list[int]) -> Iterator[list[socket.socket]]:
     """Requests that wait in the queues of workers, which are stopped until the end of the block."""
     for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-        eventually(partial(is_stopped, pid), "stopped")
+        pause(pid)
     connections = []
     try:
         for _ in range(20):

@@ -51,6 +51,42 @@ def test_a_second_signal_ends_it_at_once(start: StartServer) -> None:
     assert server.stop(signal.SIGINT) == 128 + signal.SIGINT
 
 
+def test_signals_that_ask_for_nothing_end_nothing(start: StartServer) -> None:
+    server = start().wait_ready()
+    harmless = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    for number in harmless:
+        server.process.send_signal(number)
+        eventually(
+            lambda: [line["signal"] for line in server.logged("signal ignored")][-1:] == [number.name],  # noqa: B023
+            number.name,
+        )
+    server.process.send_signal(signal.SIGQUIT)
+    eventually(
+        lambda: (
+            {"MainThread", f"io-{server.port}"} <= {line["in_thread"] for line in server.logged("thread")}
+        ),
+        "stacks",
+    )
+    assert server.post(PATH, rounds(1)).status == 200
+    assert server.stop() == 0
+
+
+def test_a_stderr_that_nobody_reads_stops_no_request_and_no_end(volume: Volume) -> None:
+    command = [*serve_command(volume.root), "--host", "127.0.0.1", "--access-log", "on", "--drain-wait", "0"]
+    with subprocess.Popen([*command, "--port", "0", "--admin-port", "0"], stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        line: dict[str, object] = {}
+        while line.get("message") != "listening":
+            line = json.loads(process.stderr.readline())
+        with closing(http.client.HTTPConnection("127.0.0.1", int(str(line["port"])), 60)) as connection:
+            # A pipe holds 64 KiB, and each request is logged with its path.
+            for _ in range(300):
+                connection.request("GET", "/" + "x" * 1000)
+                assert connection.getresponse().read()
+        process.terminate()
+        assert process.wait(DEADLINE_SECONDS) == 0
+
+
 def test_cuts_off_what_takes_longer_than_the_drain_may_take(start: StartServer) -> None:
     server = start("--drain-timeout", "100ms").wait_ready()
     with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:

@@ -10,11 +10,22 @@ from pathlib import Path
 import pytest
 
 import models
-from servers import Server, eventually, serve_command
+from servers import DEADLINE_SECONDS, Server, eventually, serve_command
 from slow import LONG, PATH, Asking, rounds, wait_in_flight
 from volumes import Volume
 
 from .conftest import StartServer
+
+
+def pause(pid: int) -> None:
+    """Stop a process, and wait until all of its threads are stopped: none is at once."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def stopped() -> bool:
+        stats = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return {stat.rpartition(")")[2].split()[0] for stat in stats} == {"T"}
+
+    eventually(stopped, "stopped")
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +65,7 @@ def one_lags(volume: Volume, start: StartServer) -> Iterator[tuple[Server, int]]
     server = start("--workers", "2", "--model", "late")
     eventually(lambda: len(server.logged("listening")) == 2, "both listen")
     lagging = worker_pids(server)[0]
-    os.kill(lagging, signal.SIGSTOP)
+    pause(lagging)
     try:
         volume.add("late", "v1", models.slow)
         volume.point("late", "v1")
@@ -94,7 +105,7 @@ def test_what_waits_for_a_worker_that_does_not_answer_is_taken_by_another(start:
     server = start("--workers", "2").wait_ready()
     eventually(lambda: len(server.logged("listening")) == 2, "both listen")
     stopped = worker_pids(server)[0]
-    os.kill(stopped, signal.SIGSTOP)
+    pause(stopped)
     try:
         # The system gives half of them to the one that is stopped.
         assert {server.post(PATH, rounds(1)).status for _ in range(20)} == {200}
@@ -124,7 +135,7 @@ def test_all_workers_swap(volume: Volume, start: StartServer) -> None:
 def test_metrics_tell_what_all_workers_serve(volume: Volume, start: StartServer) -> None:
     server = start("--workers", "2").wait_ready()
     stopped = worker_pids(server)[0]
-    os.kill(stopped, signal.SIGSTOP)
+    pause(stopped)
     try:
         volume.add("slow", "v2", models.slow)
         volume.point("slow", "v2")
@@ -163,6 +174,38 @@ def test_workers_finish_what_is_in_flight(start: StartServer) -> None:
     wait_in_flight(server, 4)
     assert server.stop() == 0
     assert [one.status for one in asking] == [200] * 4
+
+
+def test_sigquit_shows_where_the_threads_of_all_workers_are(start: StartServer) -> None:
+    server = start("--workers", "2").wait_ready()
+    server.process.send_signal(signal.SIGQUIT)
+    eventually(
+        lambda: {line.get("worker") for line in server.logged("thread")} == {None, 1, 2}, "stacks of all"
+    )
+    assert server.stop() == 0
+
+
+def test_a_worker_that_dies_while_it_ends_is_told_by_the_exit_code(start: StartServer) -> None:
+    server = start("--workers", "2", "--drain-wait", "1h").wait_ready()
+    server.process.send_signal(signal.SIGTERM)
+    eventually(lambda: len(server.logged("stopping")) == 2, "both end")
+    for pid in worker_pids(server):
+        os.kill(pid, signal.SIGKILL)
+    assert server.process.wait(DEADLINE_SECONDS) == 1
+
+
+def test_workers_that_get_sigterm_while_they_start_end_in_order(volume: Volume, tmp_path: Path) -> None:
+    command = [*serve_command(volume.root), "--workers", "2", "--host", "127.0.0.1"]
+    for _ in range(5):
+        with subprocess.Popen(
+            [*command, "--port", "0", "--admin-port", "0", "--drain-wait", "0"], stderr=subprocess.PIPE
+        ) as process:
+            assert process.stderr is not None
+            process.stderr.readline()  # the first record: the supervisor handles signals soon
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            eventually(lambda: len(children.read_text().split()) == 2, "both start")  # noqa: B023
+            process.terminate()
+            assert process.wait(DEADLINE_SECONDS) == 0
 
 
 def test_workers_end_with_a_supervisor_that_is_killed(start: StartServer) -> None:
