@@ -1,7 +1,9 @@
 """The admin port: health, readiness, status, metrics, and `POST /sync`."""
 
 import json
+import logging
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +13,7 @@ from model_fetcher import status
 from model_fetcher.errors import FetcherError
 from model_fetcher.watch import Watcher
 
+log = logging.getLogger(__name__)
 _JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -58,6 +61,13 @@ class _Server(ThreadingHTTPServer):
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log a request that failed; socketserver would print lines that are no log records."""
+        error = sys.exc_info()[1]
+        # A client that goes away is its own affair.
+        level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
+        log.log(level, "a request failed", extra={"client": str(client_address)}, exc_info=error)
 
 
 def serve(port: int, watchers: Sequence[Watcher]) -> ThreadingHTTPServer:

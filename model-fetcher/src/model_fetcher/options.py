@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from model_fetcher.errors import FetcherError
-from model_fetcher.logs import set_up
+from model_fetcher.logs import flush, set_up
 from model_fetcher.names import check_name
 from model_fetcher.sources import parse_source
 from model_fetcher.sources.auth import METHODS
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 ENV_PREFIX = "MODEL_FETCHER_"
 _PROBLEMS = "model_fetcher.problems"
+# How long the log may take at the end of a command.
+_FLUSH_SECONDS = 1.0
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = ("auto", "json", "text")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -72,6 +74,8 @@ class Command(click.Command):
         except FetcherError as error:
             log.error(str(error), extra={"exit_code": error.exit_code})
             ctx.exit(error.exit_code)
+        finally:
+            flush(_FLUSH_SECONDS)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """See click.Command.parse_args."""

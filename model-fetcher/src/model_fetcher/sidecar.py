@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from threading import Event, Thread
 
@@ -29,8 +30,8 @@ def fetch(settings: Settings) -> None:
     disk already.
     """
     log.info("model-fetcher fetch", extra={"program": __version__} | settings.to_log())
-    stop, failed = Stop(), list[Exception]()
-    with bar("fetch", 0) as progress:
+    failed = list[Exception]()
+    with closing(Stop()) as stop, bar("fetch", 0) as progress:
         jobs = [
             partial(_fetch, _delivery(settings, model, address, stop, lambda _, n: progress(n)), settings)
             for model, address in settings.models().items()
@@ -99,13 +100,14 @@ def watch(settings: Settings) -> None:
         for watcher in watchers:
             watcher.wake.set()
 
-    stop = Stop(hurry)
-    watchers += [_watcher(settings, model, address, stop) for model, address in settings.models().items()]
-    admin.serve(settings.admin_port, watchers)
-    for watcher in watchers:
-        Thread(target=watcher.run, name=watcher.delivery.model, daemon=True).start()
-    while not stop.wait(_POLL) and not any(watcher.fatal for watcher in watchers):
-        pass
+    with closing(Stop(hurry)) as stop:
+        models = settings.models().items()
+        watchers += [_watcher(settings, model, address, stop) for model, address in models]
+        admin.serve(settings.admin_port, watchers)
+        for watcher in watchers:
+            Thread(target=watcher.run, name=watcher.delivery.model, daemon=True).start()
+        while not stop.wait(_POLL) and not any(watcher.fatal for watcher in watchers):
+            pass
     # Nothing waits for the admin port or a poll under way: the process ends, whatever they do.
     for watcher in watchers:
         if watcher.fatal:

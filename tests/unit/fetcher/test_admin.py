@@ -1,6 +1,7 @@
 """The admin port over HTTP: what a broken or a hostile client gets."""
 
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -9,6 +10,7 @@ import pytest
 
 from model_fetcher import admin
 from model_fetcher.errors import FetcherError
+from servers import eventually
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,25 @@ def test_a_length_that_is_none_is_taken_as_no_body(port: int, length: bytes) -> 
 def test_what_is_no_request_gets_its_error_as_json(port: int, request_line: bytes) -> None:
     answer = raw(port, request_line + b"\r\n\r\n")
     assert json.loads(answer[answer.index(b"{") :])["error"]
+
+
+@pytest.mark.parametrize(("error", "level"), [(ValueError, "ERROR"), (BrokenPipeError, "DEBUG")])
+def test_a_request_that_fails_is_a_log_record_and_prints_nothing(
+    error: type[Exception],
+    level: str,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(admin, "answer", fail)
+    caplog.set_level(logging.DEBUG, "model_fetcher")
+    assert raw(port, b"GET /healthz HTTP/1.0\r\n\r\n") == b""
+    eventually(lambda: [record.levelname for record in caplog.records] == [level], "logged")
+    assert capfd.readouterr().err == ""
 
 
 def test_a_taken_port_is_told_with_the_cure() -> None:
