@@ -17,7 +17,7 @@ from inference.process import server
 from inference.process.server import Sockets
 from inference.process.signals import Stop, leave
 from inference.process.supervisor import Supervisor
-from inference.settings import OPTIONS, Settings, read_settings
+from inference.settings import OPTIONS, Option, Settings, read_settings
 
 FAILED, USAGE = 1, 2
 
@@ -29,13 +29,13 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
             envvar=option.variable,
             multiple=option.multiple,
             metavar="TEXT",
-            help=f"{option.help} [{_default(option.default)}; {option.variable}]",
+            help=f"{option.help} [{_default(option)}; {option.variable}]",
         )(function)
     return function
 
 
-def _default(text: str | None) -> str:
-    return "required" if text is None else f"default: {text or 'all'}"
+def _default(option: Option) -> str:
+    return "required" if option.default is None else f"default: {option.default or option.empty}"
 
 
 @click.group()

@@ -37,6 +37,7 @@ class Settings:
     max_pixels: int
     max_pictures: int
     max_request_pixels: int
+    cors_origin: tuple[str, ...]
     repository_control: bool
     poll: float
     swap_wait: float
@@ -54,13 +55,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One row of the table: a flag, its default as text (None: must be given), its reader and its help."""
+    """One row of the table: a flag, its default as text (None: must be given), its reader and its help.
+
+    `empty` is what an empty default means.
+    """
 
     flag: str
     default: str | None
     read: Callable[[str], Any]
     help: str
     multiple: bool = False
+    empty: str = "off"
 
     @property
     def key(self) -> str:
@@ -105,7 +110,12 @@ def model_name(text: str) -> str:
 OPTIONS = (
     Option("--volume", None, directory, "Directory with one directory a model, as docs/contract.md says."),
     Option(
-        "--model", "", model_name, "Serve this model only. May be repeated; the first is the default.", True
+        "--model",
+        "",
+        model_name,
+        "Serve this model only. May be repeated; the first is the default.",
+        True,
+        empty="all",
     ),
     Option("--host", "auto", str.strip, "Address to listen on; auto is every address, IPv4 and IPv6."),
     Option("--port", "8080", units.port, "Port for clients; 0 lets the system choose."),
@@ -138,6 +148,13 @@ OPTIONS = (
     Option("--max-pixels", "50MP", units.pixels, "Largest picture that is decoded, width x height."),
     Option("--max-pictures", "64", units.count, "Most pictures of a /score request."),
     Option("--max-request-pixels", "200MP", units.pixels, "Most pixels of all pictures of a request."),
+    Option(
+        "--cors-origin",
+        "",
+        units.origin,
+        "Origin whose web pages may read responses, such as https://example.com; * is any. May be repeated.",
+        True,
+    ),
     Option(
         "--repository-control", "off", units.switch, "on: clients may load and unload models; needs 1 worker."
     ),
@@ -203,6 +220,8 @@ def _conflicts(values: Mapping[str, Any]) -> list[str]:
         problems.append("--repository-control on: reaches one worker only; give --workers 1, or leave it off")
     if values["cache"] and values["provider"] != "cpu":
         problems.append("--cache: copies are optimised for --provider cpu only; leave one of the two out")
+    if "*" in values["cors_origin"] and len(values["cors_origin"]) > 1:
+        problems.append("--cors-origin '*': allows every origin; leave the others out")
     names = values["model"]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"--model {name!r}: given twice; name each model once")

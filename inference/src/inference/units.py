@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SECONDS = {"": 1.0, "MS": 0.001, "S": 1.0, "M": 60.0, "H": 3600.0}
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@,*\"\\]+")
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
 _PIXELS = {"": 1, "P": 1, "KP": 10**3, "MP": 10**6}
 
 
@@ -95,3 +97,17 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def origin(text: str) -> str:
+    """Read an origin as browsers send it, or `*`: scheme, host, and the port unless it is the usual one."""
+    if text == "*":
+        return text
+    cure = "give *, or an origin as browsers send it, such as https://example.com or http://localhost:3000"
+    lower = text.lower()
+    if not _ORIGIN.fullmatch(lower):
+        raise ValueError(cure)
+    usual = _USUAL_PORTS.get(lower.partition(":")[0])
+    if usual and lower.endswith(usual):
+        raise ValueError(f"browsers leave out the port {usual[1:]}; leave it out")
+    return lower

@@ -55,3 +55,28 @@ def test_refuses_what_is_no_count(text: str) -> None:
 def test_reads_auto_as_none() -> None:
     assert units.auto_count("auto") is None
     assert units.auto_count("3") == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "https://a.example", "http://localhost:3000", "http://[::1]:81", "capacitor://localhost"]
+)
+def test_reads_origins(text: str) -> None:
+    assert units.origin(text) == units.origin(text.upper()) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("null", "give [*], or an origin"),
+        ("a.example", "give [*], or an origin"),
+        ("https://a.example/", "give [*], or an origin"),
+        ("https://a.example/page", "give [*], or an origin"),
+        ("https://*.a.example", "give [*], or an origin"),
+        ("https://me@a.example", "give [*], or an origin"),
+        ("https://a.example:443", "leave out the port 443"),
+        ("http://a.example:80", "leave out the port 80"),
+    ],
+)
+def test_refuses_what_no_browser_sends_as_an_origin(text: str, cure: str) -> None:
+    with pytest.raises(ValueError, match=cure):
+        units.origin(text)
