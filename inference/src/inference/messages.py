@@ -11,6 +11,8 @@ from inference.models.stats import Timing
 
 JSON = "application/json"
 Headers = tuple[tuple[str, str], ...]
+# A browser takes a body for what its type is, never for a script because it looks like one.
+NOSNIFF = ("X-Content-Type-Options", "nosniff")
 
 
 # What is made for each request is a NamedTuple: a frozen dataclass takes three times as long.
@@ -49,8 +51,9 @@ class Reply(NamedTuple):
 
 def all_headers(reply: Reply) -> Headers:
     """Return the headers of a reply, except its length."""
+    kind = (("Content-Type", reply.content_type), NOSNIFF) if reply.content_type else ()
     version = (("X-Model-Version", reply.version),) if reply.version else ()
-    return (("Content-Type", reply.content_type), *reply.headers, *version)
+    return (*kind, *reply.headers, *version)
 
 
 def error_body(message: str) -> bytes:

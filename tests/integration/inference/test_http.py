@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pictures
-from inference.api.v2 import EXTENSIONS
+from inference.api.metadata import EXTENSIONS
 from servers import Server, tensor
 from volumes import Volume, digest
 

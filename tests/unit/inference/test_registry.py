@@ -5,11 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import orjson
 import pytest
 
 import models
-from inference.api.repository import index
 from inference.errors import BadRequest, NotFound, Unavailable
 from inference.models.bundle import Bundle
 from inference.models.registry import Refusal, Registry, Served
@@ -203,26 +201,3 @@ def test_a_table_that_was_read_does_not_change(served: MakeServed) -> None:
     before = registry.entries()
     registry.put("a", served=served("a"))
     assert dict(before) == {}
-
-
-def test_the_index_lists_what_serves_and_what_was_refused(served: MakeServed) -> None:
-    registry = scanned("a", "b")
-    registry.put("a", served=served("a"), refusal=Refusal("v2", "bad"))
-    assert orjson.loads(index(registry, b"").body) == [
-        {"name": "a", "version": "v1", "state": "READY", "reason": ""},
-        {"name": "a", "version": "v2", "state": "UNAVAILABLE", "reason": "bad"},
-        {"name": "b", "state": "UNAVAILABLE", "reason": "no version is on the volume yet"},
-    ]
-    ready = orjson.loads(index(registry, b'{"ready": true}').body)
-    assert [row["state"] for row in ready] == ["READY"]
-
-
-def test_a_refused_version_that_loads_again_is_listed_once() -> None:
-    registry = scanned("a")
-    registry.put("a", refusal=Refusal("v2", "bad"), loading="v2")
-    assert [row["state"] for row in orjson.loads(index(registry, b"").body)] == ["LOADING"]
-
-
-def test_the_index_says_what_ready_must_be() -> None:
-    with pytest.raises(BadRequest, match="ready: must be true or false"):
-        index(scanned(), b'{"ready": 1}')

@@ -1,136 +1,100 @@
-"""The Flask application of the clients' port: paths to handlers, errors to JSON, compression, metrics."""
+"""The Flask application of the clients' port: serves the routes that run no model, by the route table."""
 
 import time
 from collections.abc import Callable
 from functools import partial
 
-from flask import Flask, Response, g, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.exceptions import NotFound as NoSuchPath
+from flask import Flask, Response, g, request
+from werkzeug.routing import BaseConverter
 
-from inference.api import compression, docs, page, repository, score, v2, version
-from inference.api.infer import Ask, infer
+from inference.api.cors import cors_headers
 from inference.api.replies import compressed, error_reply
-from inference.api.repository import Control
-from inference.messages import Reply, all_headers, error_body
-from inference.models.registry import Registry
+from inference.api.route import Route
+from inference.api.services import Services
+from inference.api.table import Table
+from inference.messages import Reply, Request, all_headers
 from inference.observe import metrics
 from inference.observe.observer import Asked, Observer
-from inference.protocol.binary import HEADER
+from inference.settings import NAME
 
 
-def create_app(
-    registry: Registry, observer: Observer, max_pixels: int, max_body: int, control: Control | None = None
-) -> Flask:
-    """Make the application; it keeps no state but the registry's.
+class NameConverter(BaseConverter):
+    """A segment of a path that is a name of the contract."""
 
-    `control` None: no client may load or unload.
-    """
-    app = Flask("inference.api", static_folder=None)
-    # A path that is wrong is told so, not redirected.
+    regex = NAME.pattern
+
+
+def create_app(table: Table, services: Services, observer: Observer, origins: tuple[str, ...] = ()) -> Flask:
+    """Make the application; pages of `origins` may read its replies (--cors-origin)."""
+    app = Flask("inference.api", static_folder=None, template_folder=None)
+    # As in the table, a path matches exactly: Flask would redirect `//version` to `/version`.
     app.url_map.merge_slashes = False
-    _measure(app, registry, observer)
-    _catch(app)
-    _add_own(app, registry, max_pixels, max_body)
-    _add_v2(app, registry, max_body)
-    _add_repository(app, registry, max_body, control)
+    app.url_map.converters["name"] = NameConverter
+    respond = partial(_respond, origins)
+    for number, (rule, route) in enumerate(table.flask_rules()):
+        view = _view(route, services, respond)
+        # Flask would answer OPTIONS by itself, otherwise than the table does.
+        app.add_url_rule(
+            rule, f"{number} {route.name}", view, methods=[route.method], provide_automatic_options=False
+        )
+
+    # Only what fails: the front answers a request that no route takes, from the same table.
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        return respond(error_reply(error, request.path))
+
+    _observe(app, services, observer)
     return app
 
 
-def _add(app: Flask, method: str, route: str, name: str, handler: Callable[..., Reply]) -> None:
-    def view(**arguments: str) -> Response:
-        return respond(handler(**arguments))
+def _view(route: Route, services: Services, respond: Callable[[Reply], Response]) -> Callable[..., Response]:
+    def view(**params: str) -> Response:
+        g.route = route.name
+        return respond(route.handle(services, _request(params)))
 
-    app.add_url_rule(route, name, view, methods=[method])
+    return view
 
 
-def respond(reply: Reply) -> Response:
+def _request(params: dict[str, str]) -> Request:
+    """Return Flask's request as handlers get it; only what may have a body is read."""
+    body = b"" if request.method in ("GET", "HEAD") else request.get_data(cache=False)
+    headers = _headers(request.environ)
+    query, client = request.environ.get("QUERY_STRING", ""), request.remote_addr or ""
+    return Request(request.method, request.path, query, headers, body, client, params)
+
+
+def _headers(environ: dict[str, str]) -> dict[str, str]:
+    """Return the headers, their names in capitals with underscores."""
+    headers = {key[5:]: value for key, value in environ.items() if key.startswith("HTTP_")}
+    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(key):
+            headers[key] = environ[key]
+    return headers
+
+
+def _respond(origins: tuple[str, ...], reply: Reply) -> Response:
     """Make Flask's response of a reply, compressed if the client asks for it."""
     g.reply = reply = compressed(reply, request.headers.get("Accept-Encoding"))
-    return Response(reply.body, reply.status, list(all_headers(reply)))
+    response = Response(reply.body, reply.status, list(all_headers(reply)))
+    if not reply.content_type:
+        del response.headers["Content-Type"]  # Flask's default
+    response.headers.extend(cors_headers(origins, request.headers.get("Origin")))
+    return response
 
 
-def _body(limit: int) -> bytes:
-    """Return the request's body, expanded to at most `limit` bytes."""
-    encoding = request.headers.get("Content-Encoding")
-    return bytes(compression.expand(request.get_data(cache=False), encoding, limit))
-
-
-def _add_own(app: Flask, registry: Registry, max_pixels: int, max_body: int) -> None:
-    def post_score() -> Reply:
-        name, kind = request.args.get("model"), request.content_type
-        return score.score_pictures(registry, name, _body(max_body), kind, max_pixels)
-
-    def get_page() -> Reply:
-        if request.accept_mimetypes.quality("text/html") <= request.accept_mimetypes.quality("text/plain"):
-            return page.HEALTHY
-        text = render_template("page.html", page=page.page_values(registry, request.args.get("model")))
-        return Reply(text.encode(), content_type="text/html; charset=utf-8", headers=page.HEALTHY.headers)
-
-    def get_docs() -> Reply:
-        text = render_template("docs.html", api=docs.DOCUMENT, operations=docs.operations())
-        return Reply(text.encode(), content_type="text/html; charset=utf-8")
-
-    _add(app, "POST", "/score", "score", post_score)
-    _add(app, "GET", "/", "page", get_page)
-    _add(app, "GET", "/version", "version", lambda: version.version(registry, request.args.get("model")))
-    _add(app, "GET", "/openapi.json", "openapi", docs.openapi)
-    _add(app, "GET", "/docs", "docs", get_docs)
-
-
-def _add_v2(app: Flask, registry: Registry, max_body: int) -> None:
-    def post_infer(model: str, version: str | None = None) -> Reply:
-        said, body = request.headers, request.get_data(cache=False)
-        kind, header, encoding = request.content_type, said.get(HEADER), said.get("Content-Encoding")
-        served = registry.to_run(model, version)
-        (reply,) = infer(served, [Ask(body, kind, header, 0, encoding, max_body)])
-        return reply
-
-    def of_model(handler: Callable[[Registry, str, str | None], Reply]) -> Callable[..., Reply]:
-        return lambda model, version=None: handler(registry, model, version)
-
-    _add(app, "GET", "/v2", "server", v2.server_metadata)
-    _add(app, "GET", "/v2/health/live", "live", v2.live)
-    _add(app, "GET", "/v2/health/ready", "ready", lambda: v2.ready(registry))
-    _add(app, "GET", "/v2/models", "models", lambda: v2.model_names(registry))
-    _add(app, "GET", "/v2/models/stats", "all_stats", lambda: v2.all_stats(registry))
-    for prefix, suffix in (("/v2/models/<model>", ""), ("/v2/models/<model>/versions/<version>", "_version")):
-        _add(app, "GET", prefix, "metadata" + suffix, of_model(v2.model_metadata))
-        _add(app, "GET", prefix + "/ready", "model_ready" + suffix, of_model(v2.model_ready))
-        _add(app, "GET", prefix + "/config", "config" + suffix, of_model(v2.config))
-        _add(app, "GET", prefix + "/stats", "stats" + suffix, of_model(v2.model_stats))
-        _add(app, "POST", prefix + "/infer", "infer" + suffix, post_infer)
-
-
-def _add_repository(app: Flask, registry: Registry, max_body: int, control: Control | None) -> None:
-    prefix = "/v2/repository"
-    _add(app, "POST", prefix + "/index", "index", lambda: repository.index(registry, _body(max_body)))
-    for verb, handler in (("load", repository.load), ("unload", repository.unload)):
-        answer = partial(_controlled, handler, control, max_body)
-        _add(app, "POST", f"{prefix}/models/<model>/{verb}", verb, answer)
-
-
-def _controlled(handler: Callable[..., Reply], control: Control | None, max_body: int, model: str) -> Reply:
-    return handler(control, model, _body(max_body))
-
-
-def _measure(app: Flask, registry: Registry, observer: Observer) -> None:
+def _observe(app: Flask, services: Services, observer: Observer) -> None:
     @app.before_request
     def start() -> None:
         g.started = time.perf_counter_ns()
-        g.model = registry.label((request.view_args or {}).get("model", ""))
+        g.model = services.registry.label((request.view_args or {}).get("model", ""))
         metrics.in_flight(g.model).inc()
 
     @app.after_request
-    def tell(response: Response) -> Response:
-        said, route = request.headers, (request.endpoint or "unknown").removesuffix("_version")
+    def record(response: Response) -> Response:
+        route, reply = g.get("route", "unknown"), g.reply
         took = time.perf_counter_ns() - g.started
-        # What Flask answers by itself, such as OPTIONS, is no Reply.
-        reply = g.get("reply") or Reply(b"", response.status_code)
-        model = reply.model or g.model
-        response.headers.extend(
-            observer.answered(_asked, said.get("X-Request-Id"), route, model, reply, took)
-        )
+        identity, model = request.headers.get("X-Request-Id"), reply.model or g.model
+        response.headers.extend(observer.answered(_asked, identity, route, model, reply, took))
         return response
 
     @app.teardown_request
@@ -140,34 +104,3 @@ def _measure(app: Flask, registry: Registry, observer: Observer) -> None:
 
 def _asked() -> Asked:
     return Asked(request.method, request.path, request.remote_addr or "", request.headers.get("traceparent"))
-
-
-def _catch(app: Flask) -> None:
-    @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> Response:
-        status = error.code or 500
-        return respond(Reply(error_body(_sentence(error)), status, headers=_allow(error)))
-
-    @app.errorhandler(Exception)
-    def unknown(error: Exception) -> Response:
-        return respond(error_reply(error, request.path))
-
-
-def _sentence(error: HTTPException) -> str:
-    match error:
-        case NoSuchPath():
-            return f"{request.path}: no such path"
-        case MethodNotAllowed():
-            return f"{request.path}: {request.method} is not allowed; use {' or '.join(_verbs(error))}"
-        case _:
-            return error.description or error.name
-
-
-def _verbs(error: MethodNotAllowed) -> list[str]:
-    return sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})
-
-
-def _allow(error: HTTPException) -> tuple[tuple[str, str], ...]:
-    if isinstance(error, MethodNotAllowed):
-        return (("Allow", ", ".join(sorted(error.valid_methods or ()))),)
-    return ()
