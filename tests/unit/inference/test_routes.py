@@ -1,12 +1,15 @@
 """The route table, and what derives from it."""
 
 import re
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import models
 from inference.api.admin import admin_routes
 from inference.api.docs import with_docs
 from inference.api.openapi import document
@@ -19,7 +22,8 @@ from inference.api.table import REMEMBERED, REMEMBERED_CHARACTERS, Table
 from inference.messages import Reply, Request
 from inference.observe.exposition import State
 
-from .handlers import make_client, make_services
+from .conftest import MakeModel
+from .handlers import make_client, make_served, make_services
 
 TABLE = Table(PUBLIC)
 # A path of each route, as a client writes it.
@@ -243,6 +247,22 @@ def test_a_new_route_is_served_listed_and_limited_with_one_line() -> None:
     assert refused("/v2/models/a/echo", table=table).headers == (("Allow", "OPTIONS, POST"),)
     assert client.post("/v2/models/a/echo", data=bytes(SMALL_BODY)).get_json()["size"] == SMALL_BODY
     assert client.post("/v2/models/a/echo", data=bytes(SMALL_BODY + 1)).status_code == 413
+
+
+def test_the_endpoint_of_the_docs_works_as_it_is_written_there(load_model: MakeModel) -> None:
+    page = (Path(__file__).parents[3] / "docs/architecture.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert code
+    module: dict[str, Any] = {}
+    exec(textwrap.dedent(code[1]), module)
+    table = Table(with_docs((*PUBLIC[:-2], *module["ROUTES"])))
+    served = make_served(load_model(models.identity))
+    client = make_client(make_services(served), table=table)
+    for path in ("/v2/models/m/labels", "/v2/models/m/versions/v1/labels"):
+        reply = client.get(path)
+        assert (reply.json, reply.headers["X-Model-Version"]) == ({"labels": []}, "v1")
+    described = client.get("/openapi.json").get_json()["paths"]
+    assert described["/v2/models/{model}/labels"]["get"]["summary"] == "Return a model's labels"
 
 
 def test_the_admin_port_has_routes_of_the_same_kind() -> None:
