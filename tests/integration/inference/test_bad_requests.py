@@ -176,7 +176,7 @@ def test_says_which_verb_is_allowed(server: Server, method: str, path: str, allo
 
 def test_the_admin_port_answers_in_json_too(server: Server) -> None:
     answer = server.request("POST", "/readyz", port=server.admin_port)
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
     assert "use GET" in answer.error
     assert server.admin("/").status == 404
     assert "/readyz" in server.admin("/").error

@@ -250,6 +250,31 @@ def test_only_a_server_that_allows_it_loads_and_unloads() -> None:
     assert done == [("m", True), ("m", False)]
 
 
+@pytest.mark.parametrize("handler", [post_load, post_unload])
+@pytest.mark.parametrize(
+    ("origin", "is_allowed"),
+    [
+        ("http://a:8080", True),
+        ("https://a:8080", True),
+        ("http://a", False),
+        ("http://b", False),
+        ("null", False),
+    ],
+)
+def test_a_page_of_another_origin_loads_and_unloads_nothing(
+    handler: Any, origin: str, is_allowed: bool
+) -> None:
+    done: list[str] = []
+    services = make_services(control=lambda name, *, load: done.append(name))
+    request = post(b"", HOST="a:8080", ORIGIN=origin)._replace(params={"model": "m"})
+    if is_allowed:
+        handler(services, request)
+    else:
+        with pytest.raises(Forbidden, match="pages of other origins"):
+            handler(services, request)
+    assert done == ["m"] * is_allowed
+
+
 @pytest.mark.parametrize(
     ("handler", "body", "sentence"),
     [

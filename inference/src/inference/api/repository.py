@@ -35,7 +35,7 @@ def post_load(services: Services, request: Request) -> Reply:
     for key in _parameters(services, request):
         if key == "config" or key.startswith("file:"):
             raise BadRequest(f"parameters: {key}: a bundle is served as it was published; publish another")
-    _allowed(services)(request.params["model"], load=True)
+    _allowed(services, request)(request.params["model"], load=True)
     return _DONE
 
 
@@ -44,7 +44,7 @@ def post_unload(services: Services, request: Request) -> Reply:
     dependents = _parameters(services, request).get("unload_dependents", False)
     if not isinstance(dependents, bool):
         raise BadRequest("parameters: unload_dependents: must be true or false")
-    _allowed(services)(request.params["model"], load=False)
+    _allowed(services, request)(request.params["model"], load=False)
     return _DONE
 
 
@@ -77,9 +77,14 @@ def _parameters(services: Services, request: Request) -> dict[str, Any]:
     return value or {}
 
 
-def _allowed(services: Services) -> Control:
+def _allowed(services: Services, request: Request) -> Control:
     if services.control is None:
         raise Forbidden("this server lets no client load or unload; start it with --repository-control on")
+    # Any page can make its visitor's browser POST to this server: CORS does not prevent that. Browsers name
+    # the page's origin then (RFC 6454, section 7.3), and other clients send no such header.
+    origin = request.headers.get("ORIGIN")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("HOST"):
+        raise Forbidden(f"Origin is {origin[:200]!r}: pages of other origins may not load or unload models")
     return services.control
 
 
