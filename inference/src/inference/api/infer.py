@@ -104,6 +104,8 @@ def _outputs(served: Served, asked: list[InferRequest], run: Run) -> list[dict[s
 
 
 def _execution(group: list[_Job]) -> Executed:
+    if len(group) == 1:
+        return Executed(group[0].timing.batch_size, group[0].timing.laps)
     laps = [job.timing.laps for job in group]
     together = {lap: sum(one[lap] for one in laps) for lap in ("compute_input", "compute_output")}
     size = sum(job.timing.batch_size for job in group)
