@@ -1,10 +1,12 @@
 """Loading and running."""
 
-import gc
+import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import TensorProto
 
@@ -78,15 +80,92 @@ def test_refuses_datatypes_that_the_protocol_does_not_have(load_model: MakeModel
         load_model(models.identity, TensorProto.FLOAT8E4M3FN)
 
 
-def test_tells_when_its_memory_is_free(tmp_path: Path) -> None:
+@pytest.fixture
+def counted(tmp_path: Path) -> tuple[Model, list[str]]:
+    """A model, and the list that gets an item when its memory is free."""
     models.identity(tmp_path / "model.onnx")
     freed: list[str] = []
     model = Model(tmp_path / "model.onnx", SINGLE)
     model.released = lambda: freed.append("freed")
-    assert freed == []
-    del model
-    gc.collect()
+    return model, freed
+
+
+def test_frees_its_memory_when_it_is_closed(counted: tuple[Model, list[str]]) -> None:
+    model, freed = counted
+    session = weakref.ref(model._session)
+    model.close()
+    assert (session(), freed) == (None, ["freed"])
+    assert not model.acquire()
+    model.close()
     assert freed == ["freed"]
+    with pytest.raises(RuntimeError, match="the model was closed"):
+        model.run({"x": np.zeros((1, 2), np.float32)})
+
+
+def test_frees_its_memory_when_the_last_that_runs_it_releases_it(counted: tuple[Model, list[str]]) -> None:
+    model, freed = counted
+    assert model.acquire()
+    assert model.acquire()
+    model.close()
+    model.release()
+    assert freed == []
+    assert model.run({"x": np.ones((1, 2), np.float32)})["y"].tolist() == [[1, 1]]
+    model.release()
+    assert freed == ["freed"]
+
+
+def test_a_run_that_failed_does_not_keep_the_memory(load_model: MakeModel) -> None:
+    model = load_model(models.pick)
+    session = weakref.ref(model._session)
+    with pytest.raises(BadRequest) as caught:
+        model.run({"x": np.array([9])})
+    model.close()
+    assert session() is None
+    assert caught.value.__context__ is None
+
+
+def test_of_many_threads_that_race_with_its_end_one_frees_it(counted: tuple[Model, list[str]]) -> None:
+    model, freed = counted
+    start = threading.Barrier(5)
+    inside = [0] * 4
+    wrong: list[str] = []
+
+    def use(at: int) -> None:
+        start.wait()
+        while model.acquire():
+            if freed:
+                wrong.append("freed under a lease")
+            inside[at] += 1
+            model.release()
+
+    users = [threading.Thread(target=use, args=(at,)) for at in range(4)]
+    for user in users:
+        user.start()
+    start.wait()
+    while not all(inside):
+        pass
+    model.close()
+    for user in users:
+        user.join()
+    assert (freed, wrong) == (["freed"], [])
+
+
+def test_a_model_whose_signature_is_refused_stays_in_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models.mapping(tmp_path / "model.onnx")
+    sessions: list[weakref.ref[Any]] = []
+
+    class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            sessions.append(weakref.ref(self))
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    with pytest.raises(Refused) as caught:
+        Model(tmp_path / "model.onnx", SINGLE)
+    assert "zipmap" in str(caught.value)
+    assert [session() for session in sessions] == [None]
 
 
 def test_gives_back_what_an_unusually_large_run_took(load_model: MakeModel) -> None:

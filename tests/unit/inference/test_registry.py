@@ -2,27 +2,30 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import models
 from inference.errors import BadRequest, NotFound, Unavailable
 from inference.models.bundle import Bundle
+from inference.models.model import Model
 from inference.models.registry import Refusal, Registry, Served
 
-from .conftest import MakeModel
+from .conftest import SINGLE, MakeModel
 
+ONES = {"x": np.ones((1, 2), np.float32)}
 MakeServed = Callable[..., Served]
 
 
 @pytest.fixture
 def served(load_model: MakeModel) -> MakeServed:
     """Make a version that serves."""
-    model = load_model(models.identity)
 
     def make(name: str, version: str = "v1") -> Served:
+        model = load_model(models.identity)
         return Served(name, version, None, datetime.now(UTC), Bundle(), model, None)
 
     return make
@@ -138,12 +141,12 @@ def test_says_which_version_serves_instead(served: MakeServed) -> None:
         registry.get_version("a", "v1")
 
 
-def replaced(served: MakeServed, patience: float) -> Registry:
+def replaced(served: MakeServed, swap_wait: float) -> Registry:
     """Make a registry whose only model has left memory for its successor."""
-    registry = Registry(patience=patience)
+    registry = Registry(swap_wait=swap_wait)
     registry.scanned = True
-    old = served("a")
-    registry.put("a", served=replace(old, model=old.model.hollow()), loading="v2", replacing=True)
+    registry.put("a", served=served("a"), loading="v2")
+    registry.vacate("a")
     return registry
 
 
@@ -152,12 +155,19 @@ def test_a_model_that_is_being_replaced_is_ready_and_can_be_described(served: Ma
     assert registry.ready()
     assert registry.get("a").version == "v1"
     assert registry.get("a").model.signature == served("a").model.signature
+    assert registry.available("a") is None
+    assert registry.try_lease("a") is None
 
 
 def test_a_request_waits_for_the_successor(served: MakeServed) -> None:
     registry = replaced(served, 60)
     got: list[Served] = []
-    waiting = threading.Thread(target=lambda: got.append(registry.to_run("a")))
+
+    def ask() -> None:
+        with registry.lease("a") as successor:
+            got.append(successor)
+
+    waiting = threading.Thread(target=ask)
     waiting.start()
     registry.put("b", served=served("b"))
     assert got == []
@@ -168,7 +178,7 @@ def test_a_request_waits_for_the_successor(served: MakeServed) -> None:
 
 def test_a_request_does_not_wait_for_ever(served: MakeServed) -> None:
     with pytest.raises(Unavailable, match="version 'v2' is still loading, and memory has no room") as caught:
-        replaced(served, 0).to_run("a")
+        replaced(served, 0).lease("a")
     assert caught.value.headers == (("Retry-After", "1"),)
 
 
@@ -178,7 +188,7 @@ def test_a_request_that_waits_for_a_model_that_goes_is_told_so(served: MakeServe
 
     def ask() -> None:
         with pytest.raises(NotFound) as caught:
-            registry.to_run("a")
+            registry.lease("a")
         told.append(caught.value)
 
     waiting = threading.Thread(target=ask)
@@ -188,12 +198,109 @@ def test_a_request_that_waits_for_a_model_that_goes_is_told_so(served: MakeServe
     assert "unknown" in told[0].message
 
 
-def test_runs_only_the_version_asked_for(served: MakeServed) -> None:
+def test_leases_only_the_version_asked_for(served: MakeServed) -> None:
     registry = scanned()
     registry.put("a", served=served("a", "v2"))
-    assert registry.to_run("a", "v2").version == "v2"
+    with registry.lease("a", "v2") as leased:
+        assert leased.version == "v2"
     with pytest.raises(NotFound, match="version 'v1' is not served; 'v2' is"):
-        registry.to_run("a", "v1")
+        registry.lease("a", "v1")
+    assert registry.try_lease("a", "v1") is None
+    assert registry.available("a", "v1") is None
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_leases_the_default_model_without_a_name(served: MakeServed, name: str | None) -> None:
+    registry = scanned()
+    assert registry.try_lease(name) is None
+    with pytest.raises(Unavailable, match="the volume has none"):
+        registry.lease(name)
+    registry.put("a", served=served("a"))
+    for lease in (registry.lease(name), registry.try_lease(name)):
+        assert lease
+        with lease as leased:
+            assert leased.name == "a"
+    registry.put("b", served=served("b"))
+    assert registry.try_lease(name) is None
+    with pytest.raises(BadRequest, match="choose one"):
+        registry.lease(name)
+
+
+def test_a_lease_keeps_its_version_in_memory_until_it_is_closed(served: MakeServed) -> None:
+    registry = scanned()
+    old, new = served("a"), served("a", "v2")
+    registry.put("a", served=old)
+    lease = registry.try_lease("a")
+    assert lease
+    registry.put("a", served=new)
+    assert old.model.run(ONES)["y"].tolist() == [[1, 1]]
+    for _ in range(2):
+        lease.close()
+    with pytest.raises(RuntimeError, match="was closed"):
+        old.model.run(ONES)
+    assert new.model.run(ONES)
+
+
+@pytest.mark.parametrize("end", ["put", "remove"])
+def test_a_model_that_leaves_the_table_is_closed(served: MakeServed, end: str) -> None:
+    registry = scanned()
+    one = served("a")
+    registry.put("a", served=one)
+    registry.put("a", loading="v2")
+    assert one.model.acquire()
+    one.model.release()
+    if end == "put":
+        registry.put("a", served=None, unloaded=True)
+    else:
+        registry.remove("a")
+    assert not one.model.acquire()
+
+
+def test_a_request_that_loses_the_race_with_a_swap_gets_the_successor(served: MakeServed) -> None:
+    registry = scanned()
+    old, new = served("a"), served("a", "v2")
+    registry.put("a", served=old)
+    acquire = old.model.acquire
+
+    def swap_meanwhile() -> bool:
+        registry.put("a", served=new)
+        return acquire()
+
+    old.model.acquire = swap_meanwhile  # type: ignore[method-assign]
+    with registry.lease("a") as leased:
+        assert leased.version == "v2"
+
+
+def test_a_request_meets_no_closed_model_however_often_it_is_swapped(
+    tmp_path: Path, load_model: MakeModel
+) -> None:
+    load_model(models.identity)
+    registry = scanned()
+    swaps = [
+        Served(
+            "a", str(number), None, datetime.now(UTC), Bundle(), Model(tmp_path / "model.onnx", SINGLE), None
+        )
+        for number in range(100)
+    ]
+    registry.put("a", served=swaps[0])
+    ended = threading.Event()
+    answers: list[list[list[float]]] = []
+
+    def ask() -> None:
+        while not ended.is_set():
+            with registry.lease("a") as leased:
+                answers.append(leased.model.run(ONES)["y"].tolist())
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for served in swaps[1:]:
+        registry.put("a", served=served)
+    ended.set()
+    for client in clients:
+        client.join()
+    assert all(answer == [[1, 1]] for answer in answers)
+    assert [served.model.acquire() for served in swaps] == [False] * 99 + [True]
 
 
 def test_a_table_that_was_read_does_not_change(served: MakeServed) -> None:

@@ -14,7 +14,6 @@ import models
 from inference.errors import Refused
 from inference.machine.cgroup import Place, memory
 from inference.models.copies import Copies
-from inference.models.model import Model
 from inference.models.registry import Registry
 from inference.models.switch import Means, Switch
 from inference.models.volume import Target, read_target
@@ -29,14 +28,14 @@ PICTURE = np.zeros((1, 1, 8, 8), np.float32)
 class Bench:
     """A switch on a volume, with the files of a control group that says what memory there is."""
 
-    def __init__(self, root: Path, patience: float = 60) -> None:
+    def __init__(self, root: Path, swap_wait: float = 60) -> None:
         """Start with a gigabyte of room, and v1 serving."""
         self.volume = Volume(root / "volume")
         self.group = root / "group"
         self.group.mkdir()
         (root / "membership").write_text("0::/\n")
         self.limit(1024)
-        self.registry = Registry(("digits",), patience)
+        self.registry = Registry(("digits",), swap_wait)
         self.freed: list[str] = []
         place = Place(root / "membership", self.group)
         (root / "cache").mkdir()
@@ -69,7 +68,8 @@ class Bench:
 
     def best(self) -> int:
         """Return the class that wins."""
-        (scores,) = self.registry.to_run("digits").model.run({"image": PICTURE}).values()
+        with self.registry.lease("digits") as served:
+            (scores,) = served.model.run({"image": PICTURE}).values()
         return int(scores.argmax())
 
 
@@ -132,16 +132,25 @@ def test_nothing_serves_where_the_old_version_cannot_come_back(bench: Bench) -> 
     assert bench.best() == 3
 
 
+def test_what_is_known_of_the_pace_of_a_model_outlives_its_version(bench: Bench) -> None:
+    before = bench.registry.get("digits")
+    bench.to("v2", partial(models.classifier, likes=2))
+    after = bench.registry.get("digits")
+    assert after.pace is before.pace
+    assert after.stats is not before.stats
+
+
 def test_the_old_version_goes_once_its_last_request_is_done(bench: Bench) -> None:
     bench.limit(1)
-    held: list[Model] = [bench.registry.to_run("digits").model]
+    lease = bench.registry.lease("digits")
     target = bench.add("v2", partial(models.classifier, likes=2))
     switching = threading.Thread(target=bench.switch.to, args=("digits", target))
     switching.start()
     while not bench.registry.entry("digits").replacing:
         time.sleep(0.01)
     assert bench.freed == []
-    assert held.pop().run({"image": PICTURE})
+    with lease as served:
+        assert served.model.run({"image": PICTURE})
     switching.join()
     assert bench.best() == 2
 
@@ -149,13 +158,14 @@ def test_the_old_version_goes_once_its_last_request_is_done(bench: Bench) -> Non
 def test_a_request_that_never_ends_does_not_hold_up_the_new_version(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench = Bench(tmp_path, patience=0.1)
+    bench = Bench(tmp_path, swap_wait=0.1)
     bench.limit(1)
-    held = bench.registry.to_run("digits").model
+    lease = bench.registry.lease("digits")
     bench.to("v2", partial(models.classifier, likes=2))
     assert bench.best() == 2
     assert "a request still holds the old version; loading all the same" in caplog.text
-    assert held.run({"image": PICTURE})
+    with lease as served:
+        assert served.model.run({"image": PICTURE})
 
 
 def test_a_copy_takes_the_place_of_the_original_only_while_that_serves(bench: Bench) -> None:

@@ -44,15 +44,19 @@ def load(
     bundle = read_bundle(directory)
     adjust = optimise.take_as_it_is if optimised else None
     model, trouble, quick = _warm(optimised or directory / MODEL_FILE, execution, adjust)
-    if optimised and execution.threads > 1 and not quick:
-        model.share_cpus()
     model.released = released
-    pipeline = build(bundle, model.signature)
-    if trouble and not bundle.examples:
-        logger.warning("the warm-up on zeros fails: give examples", extra=fields(reason=trouble))
-    golden.run_examples(bundle, model, pipeline, max_pixels)
-    examples = golden.inputs_of(bundle, model.signature)
-    most_rows = batches.most_rows(bundle.batching, model, examples, quick=quick)
+    try:
+        if optimised and execution.threads > 1 and not quick:
+            model.share_cpus()
+        pipeline = build(bundle, model.signature)
+        if trouble and not bundle.examples:
+            logger.warning("the warm-up on zeros fails: give examples", extra=fields(reason=trouble))
+        golden.run_examples(bundle, model, pipeline, max_pixels)
+        examples = golden.inputs_of(bundle, model.signature)
+        most_rows = batches.most_rows(bundle.batching, model, examples, quick=quick)
+    except BaseException:
+        model.close()
+        raise
     return Loaded(bundle, model, pipeline, most_rows)
 
 
@@ -68,6 +72,7 @@ def _warm(path: Path, execution: Execution, adjust: Adjust | None) -> tuple[Mode
     trouble = golden.warm_up(model)
     quick = not trouble and golden.is_quick(model)
     if quick != small and execution.threads > 1:
+        model.close()
         model = Model(path, single if quick else execution, adjust)
         golden.warm_up(model)
     return model, trouble, quick

@@ -12,7 +12,6 @@ from inference.machine import memory
 from inference.models.registry import Entry, Refusal, Registry, why_not
 from inference.models.switch import Means, Switch
 from inference.models.volume import Target, model_names, read_target
-from inference.observe.metrics import REFUSED
 from inference.settings import NAME
 
 
@@ -45,7 +44,6 @@ class Loader:
     means: Means
     before_scan: Callable[[], None] = lambda: None
     _seen: dict[str, Target | None] = field(default_factory=dict)
-    # A SimpleQueue may be put to from a finalizer, at any point of any thread; an Event's lock may not.
     _wakes: SimpleQueue[Wake] = field(default_factory=SimpleQueue)
     _switch: Switch = field(init=False)
 
@@ -176,5 +174,5 @@ class Loader:
 
     def _refuse(self, name: str, version: str, reason: str) -> None:
         self.registry.put(name, refusal=Refusal(version, reason), loading=None)
-        REFUSED.labels(name).inc()
+        self.means.events.rejected(name)
         logger.error("refused; what served goes on", extra=fields(model=name, version=version, reason=reason))

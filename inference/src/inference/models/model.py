@@ -1,6 +1,5 @@
 """A model in onnxruntime."""
 
-import copy
 import ctypes
 import math
 import threading
@@ -39,23 +38,40 @@ _GIVE_BACK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class Model:
-    """A loaded model. `run` may be called from many threads at once; it releases the GIL."""
+    """A loaded model. `run` may be called from many threads at once; it releases the GIL.
+
+    Its memory has owners that are counted: whoever runs it does so between `acquire` and `release`. After
+    `close` nobody acquires it any more, and the last release frees its memory. `signature` stays.
+    """
 
     _session: Any = None
     # With one thread, for the runs that come while others have all CPUs; see `share_cpus`.
     _single: Any = None
     _under_way = 0
+    _leases = 0
+    _closed = False
     # Of the inputs of a run, in bytes; nothing is usual yet. Threads may race: it is an estimate.
     _usual = 0.0
 
     def __init__(self, path: Path, execution: Execution, adjust: Adjust | None = None) -> None:
         """Load by path, since from bytes it takes twice the memory and holds the GIL. Raises Refused."""
-        # Called, by any thread, once the memory of the model is free again.
+        # Called once, by any thread, when the memory of the model is free again.
         self.released: Callable[[], None] = lambda: None
         self._execution = execution
         self._open = partial(_open, path, adjust)
+        self._lock = threading.Lock()
         self._session = self._open(execution)
-        self.signature = Signature(
+        try:
+            self.signature = self._read_signature()
+        except Refused:
+            self.close()
+            raise
+        tensors = self.signature.inputs + self.signature.outputs + self.signature.optional
+        self._has_bf16 = any(spec.datatype is BF16 for spec in tensors)
+
+    def _read_signature(self) -> Signature:
+        # No variable holds the session: that of an exception's traceback would keep it in memory.
+        return Signature(
             tuple(_spec(node, "input") for node in self._session.get_inputs()),
             tuple(_spec(node, "output") for node in self._session.get_outputs()),
             # A default that v2 cannot carry stays as it is.
@@ -65,12 +81,32 @@ class Model:
                 if node.type in BY_ONNX
             ),
         )
-        tensors = self.signature.inputs + self.signature.outputs + self.signature.optional
-        self._has_bf16 = any(spec.datatype is BF16 for spec in tensors)
-        self._lock = threading.Lock()
 
-    def __del__(self) -> None:
-        """Free the sessions, and only then tell that their memory is free."""
+    def acquire(self) -> bool:
+        """Keep the model in memory until `release`; returns False if it is closed."""
+        with self._lock:
+            if self._closed:
+                return False
+            self._leases += 1
+            return True
+
+    def release(self) -> None:
+        """Undo one `acquire`; of a closed model the last one frees the memory."""
+        with self._lock:
+            self._leases -= 1
+            last = self._closed and not self._leases
+        if last:
+            self._free()
+
+    def close(self) -> None:
+        """Let nobody acquire the model any more, and free its memory once nobody has it. May be repeated."""
+        with self._lock:
+            last = not self._closed and not self._leases
+            self._closed = True
+        if last:
+            self._free()
+
+    def _free(self) -> None:
         self._session = self._single = None
         self.released()
 
@@ -82,12 +118,6 @@ class Model:
         """
         self._single = self._open(replace(self._execution, threads=1))
 
-    def hollow(self) -> "Model":
-        """Return a model of the same signature that holds no memory and cannot run."""
-        hollow = copy.copy(self)
-        hollow._session, hollow._single, hollow.released = None, None, lambda: None
-        return hollow
-
     def run(
         self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None, options: Any = None
     ) -> dict[str, Array]:
@@ -96,12 +126,18 @@ class Model:
         `options` are onnxruntime's RunOptions, by which another thread can end the run. Raises BadRequest if
         the model fails on the arrays: what fits the signature can still be out of range.
         """
+        if self._session is None:
+            raise RuntimeError("the model was closed; acquire it before it is run")
         wanted = list(outputs or (spec.name for spec in self.signature.outputs))
         try:
             results = self._run(wanted, inputs, options)
         except Exception as error:  # onnxruntime's exceptions have no common class but this
-            raise BadRequest(f"the model fails on these inputs: {sentence(error)}") from None
-        return dict(zip(wanted, results, strict=True))
+            reason = sentence(error)
+        else:
+            return dict(zip(wanted, results, strict=True))
+        # Outside the except block: within, the new exception would keep the old one, whose traceback keeps
+        # the session in memory after the model is closed.
+        raise BadRequest(f"the model fails on these inputs: {reason}")
 
     def _run(self, outputs: list[str], inputs: Mapping[str, Array], options: Any) -> list[Array]:
         if self._is_unusual(sum([array.nbytes for array in inputs.values()])):

@@ -1,62 +1,20 @@
-"""Which version of each model serves, and which was refused.
+"""Which version of each model is active, and which was refused.
 
-Readers take no lock: they read one reference to an immutable table, and the loader replaces it. Only who
-wants to run a model that is being replaced waits.
+Readers take no lock: they read one reference to an immutable table, and a writer replaces it. Only who wants
+to run a model that is being replaced waits.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from types import MappingProxyType
 
 from inference.errors import BadRequest, NotFound, Unavailable
-from inference.models.bundle import Bundle
 from inference.models.model import Model
-from inference.models.pace import Pace
-from inference.models.pipeline import Pipeline
-from inference.models.stats import Stats
+from inference.models.served import Entry, Lease, Refusal, Served, why_not
 
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A version that takes traffic. A request that holds one finishes on it, whatever comes meanwhile."""
-
-    name: str
-    version: str
-    digest: str | None
-    since: datetime
-    bundle: Bundle
-    model: Model
-    pipeline: Pipeline | None
-    # The most rows that one run may have of several requests; 1: it runs each alone.
-    most_rows: int = 1
-    stats: Stats = field(default_factory=Stats)
-    pace: Pace = field(default_factory=Pace)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A version that must not take traffic, and why."""
-
-    version: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """All that is known of one model.
-
-    `replacing`: what serves has left the memory to make room for its successor. It can be described, not run:
-    a request for it waits in `Registry.to_run`, so the I/O loop must not serve it.
-    """
-
-    served: Served | None = None
-    refusal: Refusal | None = None
-    loading: str | None = None
-    unloaded: bool = False
-    replacing: bool = False
-
+__all__ = ["Entry", "Lease", "Refusal", "Registry", "Served", "why_not"]
 
 _UNKNOWN = Entry()
 
@@ -65,12 +23,12 @@ _UNKNOWN = Entry()
 class Registry:
     """The models of this process. `expected` are those it must serve; empty: whatever is on the volume.
 
-    One thread writes (the loader), any may read. `patience` is how many seconds a request waits for a model
-    that is being replaced.
+    It owns the models: it closes a model once the table does not have it any longer. A lease keeps a model in
+    memory beyond that. `swap_wait` is how many seconds `lease` waits for a model that is being replaced.
     """
 
     expected: tuple[str, ...] = ()
-    patience: float = 30.0
+    swap_wait: float = 30.0
     draining: bool = False
     scanned: bool = False
     # Called after each change, by the thread that made it.
@@ -93,19 +51,35 @@ class Registry:
         return [entry.served for entry in self._entries.values() if entry.served]
 
     def put(self, name: str, **changes: object) -> None:
-        """Change what is known of a model, in one step."""
-        entry = replace(self._entries.get(name, _UNKNOWN), **changes)  # type: ignore[arg-type]
+        """Change what is known of a model, in one step; closes the model of a version that this replaces."""
         with self._condition:
-            self._entries = MappingProxyType({**self._entries, name: entry})
-            self._condition.notify_all()
-        self.changed(self)
+            entry = replace(self._entries.get(name, _UNKNOWN), **changes)  # type: ignore[arg-type]
+            gone = self._set({**self._entries, name: entry})
+        self._close(gone)
 
     def remove(self, name: str) -> None:
-        """Forget a model."""
+        """Forget a model, and close it."""
         with self._condition:
-            rest = {key: entry for key, entry in self._entries.items() if key != name}
-            self._entries = MappingProxyType(rest)
-            self._condition.notify_all()
+            gone = self._set({key: entry for key, entry in self._entries.items() if key != name})
+        self._close(gone)
+
+    def vacate(self, name: str) -> None:
+        """Close the model of the active version, which can still be described; requests for it wait."""
+        self.put(name, replacing=True)
+        self.get(name).model.close()
+
+    def _set(self, entries: dict[str, Entry]) -> list[Model]:
+        """Replace the table; return the models that it had and has no longer. The caller holds the lock."""
+        before, self._entries = self._entries, MappingProxyType(entries)
+        self._condition.notify_all()
+        kept = [entry.served.model for entry in entries.values() if entry.served]
+        had = [entry.served.model for entry in before.values() if entry.served]
+        return [model for model in had if model not in kept]
+
+    def _close(self, gone: list[Model]) -> None:
+        # After the table: whoever fails to acquire a model finds its successor there.
+        for model in gone:
+            model.close()
         self.changed(self)
 
     def all_seen(self) -> None:
@@ -168,8 +142,11 @@ class Registry:
         """Return a model's name for a label of metrics, none for one that a client made up."""
         return name if name and name in self._entries else ""
 
-    def at_hand(self, name: str | None, version: str | None = None) -> Served | None:
-        """Return what serves a model, the default one if none is named; None where `get` raises or waits."""
+    def available(self, name: str | None, version: str | None = None) -> Served | None:
+        """Return the active version of a model (of the default one without a name), to describe it.
+
+        None where `lease` would raise or wait.
+        """
         if not name:
             names = self.expected[:1] or tuple(self._entries)
             name = names[0] if len(names) == 1 else ""
@@ -177,25 +154,39 @@ class Registry:
         served = None if entry.replacing else entry.served
         return served if served and version in (None, served.version) else None
 
-    def to_run(self, name: str, version: str | None = None) -> Served:
-        """Return what serves a model, to run it; waits while it is replaced, so not for the I/O loop.
+    def try_lease(self, name: str | None, version: str | None = None) -> Lease | None:
+        """Lease what `available` returns; never waits, never raises, so the I/O loop may call it."""
+        served = self.available(name, version)
+        return Lease(served) if served and served.model.acquire() else None
 
-        Raises as `get` and `get_version` do, and Unavailable if the wait is longer than `patience`.
+    def lease(self, name: str | None, version: str | None = None) -> Lease:
+        """Lease the active version of a model (of the default one without a name) for a thread.
+
+        Waits while the model is being replaced. Raises as `get` and `get_version` do, BadRequest if there is
+        no default, and Unavailable if the wait is longer than `swap_wait`.
         """
-        # One look at the entry decides: its model can be gone at the next.
-        entry = self.entry(name)
-        if entry.replacing:
-            entry = self._wait_replaced(name)
-        served = _serving(name, entry)
-        return served if version is None else _of_version(served, version)
+        name = self.default_name(name)
+        deadline = time.monotonic() + self.swap_wait
+        while True:
+            # One look at the entry decides: its model can be gone at the next.
+            entry = self.entry(name)
+            if not entry.replacing:
+                served = _serving(name, entry)
+                served = served if version is None else _of_version(served, version)
+                if served.model.acquire():
+                    return Lease(served)
+            # Being replaced, or replaced since that look.
+            self._wait_changed(name, entry, deadline)
 
-    def _wait_replaced(self, name: str) -> Entry:
+    def _wait_changed(self, name: str, seen: Entry, deadline: float) -> None:
         with self._condition:
-            if self._condition.wait_for(lambda: not self.entry(name).replacing, self.patience):
-                return self.entry(name)
+            changed = self._condition.wait_for(
+                lambda: self._entries.get(name) is not seen, deadline - time.monotonic()
+            )
+        if not changed:
             raise Unavailable(
-                f"model {name!r}: version {self.entry(name).loading!r} is still loading, and memory has no "
-                "room for the one before it meanwhile; try again"
+                f"model {name!r}: version {seen.loading!r} is still loading, and memory has no room for the "
+                "one before it meanwhile; try again"
             )
 
     def default_name(self, name: str | None = None) -> str:
@@ -227,14 +218,3 @@ def _of_version(served: Served, version: str) -> Served:
     if served.version != version:
         raise NotFound(f"model {served.name!r}: version {version!r} is not served; {served.version!r} is")
     return served
-
-
-def why_not(name: str, entry: Entry) -> str:
-    """Say why a model does not serve: `digits: v3 was refused: …`."""
-    if entry.refusal:
-        return f"{name!r}: version {entry.refusal.version!r} was refused: {entry.refusal.reason}"
-    if entry.loading:
-        return f"{name!r}: version {entry.loading!r} is loading"
-    if entry.unloaded:
-        return f"{name!r}: was unloaded; POST /v2/repository/models/{name}/load brings it back"
-    return f"{name!r}: no version is on the volume yet"

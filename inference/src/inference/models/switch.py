@@ -1,25 +1,23 @@
 """Puts one version in the place of another: loaded beside it where memory allows, else after it."""
 
-import gc
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 from inference.errors import Refused
 from inference.logs import fields, logger
 from inference.machine import memory
 from inference.machine.cgroup import Memory
 from inference.models.copies import LEAST_BYTES, Copies
+from inference.models.events import Events, NoEvents
 from inference.models.execution import Execution
 from inference.models.gate import Loaded, load
-from inference.models.registry import Registry, Served
+from inference.models.registry import Entry, Registry, Served
 from inference.models.room import Estimate, Plan, need, need_to_optimise, plan, weigh
 from inference.models.volume import Target, digest
-from inference.observe import metrics
-from inference.observe.metrics import LOAD_SECONDS, SWAPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,7 @@ class Means:
     workers: int = 1
     copies: Copies | None = None
     memory: Callable[[], Memory | None] = lambda: None
+    events: Events = field(default_factory=NoEvents)
 
 
 @dataclass(slots=True)
@@ -47,8 +46,8 @@ class Switch:
     made: Callable[[str, Target], None]
     _targets: dict[str, Target] = field(default_factory=dict)
     _replaced: dict[str, str] = field(default_factory=dict)
-    # One item in the queue of the model that serves: its memory is free.
-    _gone: dict[str, "SimpleQueue[None]"] = field(default_factory=dict)
+    # Of the active version: set once its memory is free.
+    _gone: dict[str, threading.Event] = field(default_factory=dict)
     _lasts: dict[tuple[str, bool], Estimate] = field(default_factory=dict)
 
     def to(self, name: str, target: Target) -> None:
@@ -105,12 +104,9 @@ class Switch:
         self._drop(name)
         try:
             self._serve(name, target, copy)
-            return
-        except Refused as refused:
-            reason = str(refused)
-        # Only now is what was refused out of memory: the exception held it.
-        self._restore(name)
-        raise Refused(reason)
+        except Refused:
+            self._restore(name)
+            raise
 
     def _plan(self, name: str, target: Target, copy: Path | None) -> Plan:
         last = self._lasts.get((name, copy is not None))
@@ -126,11 +122,13 @@ class Switch:
             name, target.version, digest(target.directory), datetime.now(UTC),
             loaded.bundle, loaded.model, loaded.pipeline, loaded.most_rows,
         )  # fmt: skip
+        before = self.registry.entries().get(name, Entry()).served
+        if before:
+            served = replace(served, pace=before.pace)
         self._forget_metrics(name, served.version)
         self.registry.put(name, served=served, refusal=None, loading=None, replacing=False)
         self._targets[name], self._gone[name] = target, gone
-        SWAPS.labels(name).inc()
-        LOAD_SECONDS.labels(name).observe(took)
+        self.means.events.loaded(name, took)
         told = fields(model=name, version=served.version, digest=served.digest, seconds=round(took, 3))
         logger.info("serving", extra=told)
 
@@ -140,13 +138,13 @@ class Switch:
         if replaced:
             self._replaced[name] = replaced.version
         if gone not in (None, version, self._replaced.get(name)):
-            metrics.forget(name, gone)
+            self.means.events.forgotten(name, gone)
 
-    def _load(self, name: str, target: Target, copy: Path | None) -> tuple[Loaded, "SimpleQueue[None]"]:
-        gone: SimpleQueue[None] = SimpleQueue()
+    def _load(self, name: str, target: Target, copy: Path | None) -> tuple[Loaded, threading.Event]:
+        gone = threading.Event()
 
         def released() -> None:
-            gone.put(None)
+            gone.set()
             self.released()
 
         try:
@@ -162,12 +160,8 @@ class Switch:
 
     def _drop(self, name: str) -> None:
         """Take the model that serves out of memory, once its last request is done."""
-        served = self.registry.get(name)
-        self.registry.put(name, served=replace(served, model=served.model.hollow()), replacing=True)
-        del served
-        try:
-            self._gone[name].get(timeout=self.registry.patience)
-        except Empty:
+        self.registry.vacate(name)
+        if not self._gone[name].wait(self.registry.swap_wait):
             logger.warning(
                 "a request still holds the old version; loading all the same", extra=fields(model=name)
             )
@@ -175,7 +169,6 @@ class Switch:
 
     def _restore(self, name: str) -> None:
         """Load what was dropped again."""
-        gc.collect()
         memory.trim()
         target = self._targets[name]
         copy = self.means.copies.find(name, target) if self.means.copies else None

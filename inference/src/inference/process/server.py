@@ -25,6 +25,7 @@ from inference.models.switch import Means
 from inference.models.watch import Watch
 from inference.observe import board, metrics
 from inference.observe.exposition import State, rows
+from inference.observe.model_events import ModelMetrics
 from inference.observe.observer import Observer
 from inference.observe.sinks import sinks
 from inference.process.signals import Stop
@@ -132,6 +133,7 @@ def _means(settings: Settings, budget: cpu.Budget) -> Means:
         settings.workers,
         Copies(settings.cache, settings.cache_size) if settings.cache else None,
         lambda: cgroup.memory(Place()),
+        ModelMetrics(),
     )
 
 
