@@ -1,17 +1,13 @@
-"""The settings of `inference serve`: one table, from which flags, variables and the docs are made."""
+"""The settings of `inference serve`, read from its options."""
 
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from inference import units
 from inference.errors import SettingsError
-from inference.models.execution import provider
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+from inference.options import OPTIONS, Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +18,7 @@ class Settings:
     model: tuple[str, ...]
     host: str
     port: int
+    admin_host: str | None
     admin_port: int
     workers: int
     threads: int | None
@@ -38,8 +35,19 @@ class Settings:
     max_pictures: int
     max_request_pixels: int
     cors_origin: tuple[str, ...]
+    max_head: int
+    max_headers: int
+    max_in_progress: int | None
+    max_connections: int
+    max_connections_per_address: int
+    head_timeout: float
+    idle_timeout: float
+    stall_timeout: float
+    min_rate: int
+    run_timeout: float
     repository_control: bool
     poll: float
+    load_timeout: float
     swap_wait: float
     drain_wait: float
     drain_timeout: float
@@ -51,129 +59,6 @@ class Settings:
     def public(self) -> dict[str, Any]:
         """Return what the first log line tells. There is no secret among these settings."""
         return asdict(self) | {"volume": str(self.volume), "cache": self.cache, "model": list(self.model)}
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One row of the table: a flag, its default as text (None: must be given), its reader and its help.
-
-    `empty` is what an empty default means.
-    """
-
-    flag: str
-    default: str | None
-    read: Callable[[str], Any]
-    help: str
-    multiple: bool = False
-    empty: str = "off"
-
-    @property
-    def key(self) -> str:
-        """The field of `Settings`."""
-        return self.flag.removeprefix("--").replace("-", "_")
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that stands for the flag."""
-        return "INFERENCE_" + self.key.upper()
-
-
-def directory(text: str) -> Path:
-    """Read the path of a directory that is there."""
-    path = Path(text)
-    if not path.is_dir():
-        raise ValueError("no such directory; create it, or mount the volume there")
-    if not os.access(path, os.R_OK | os.X_OK):
-        raise ValueError("may not be read; give this user read access")
-    return path.absolute()
-
-
-def scratch(text: str) -> Path | None:
-    """Read the path of a directory that may be written to; none is none."""
-    if not text:
-        return None
-    path = Path(text)
-    if not path.is_dir():
-        raise ValueError("no such directory; create it, or leave the flag out")
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ValueError("may not be written to; give this user write access, or leave the flag out")
-    return path.absolute()
-
-
-def model_name(text: str) -> str:
-    """Read the name of a model."""
-    if not NAME.fullmatch(text):
-        raise ValueError("give a name of letters, digits, '.', '_' and '-', at most 128 long")
-    return text
-
-
-OPTIONS = (
-    Option("--volume", None, directory, "Directory with one directory a model, as docs/contract.md says."),
-    Option(
-        "--model",
-        "",
-        model_name,
-        "Serve this model only. May be repeated; the first is the default.",
-        True,
-        empty="all",
-    ),
-    Option("--host", "auto", str.strip, "Address to listen on; auto is every address, IPv4 and IPv6."),
-    Option("--port", "8080", units.port, "Port for clients; 0 lets the system choose."),
-    Option("--admin-port", "9090", units.port, "Port for /healthz, /readyz and /metrics."),
-    Option("--workers", "1", units.count, "Server processes that share the ports."),
-    Option("--threads", "auto", units.auto_count, "onnxruntime's threads a run; auto is CPUs / workers."),
-    Option("--concurrency", "auto", units.auto_count, "Requests served at once, for each worker."),
-    Option(
-        "--provider", "cpu", provider, "What runs models: cpu, cuda or openvino; docs/memory.md says more."
-    ),
-    Option(
-        "--cache", "", scratch, "Scratch directory for optimised copies of models; none are made without it."
-    ),
-    Option("--cache-size", "10GiB", units.size, "The most that these may take; one is twice its model."),
-    Option("--queue", "64", units.count, "Requests that may wait, for each worker; beyond it 503."),
-    Option("--max-body", "64MiB", units.size, "Largest request body."),
-    Option(
-        "--max-expansion",
-        "200",
-        units.count,
-        "Largest expansion of a compressed body of more than 1 MiB: its bytes / the bytes that arrived.",
-    ),
-    Option(
-        "--max-json-elements",
-        "2000000",
-        units.count,
-        "Most elements of a JSON body; a number is 1, a string 2, a list 4, an object 8, each of its keys 8.",
-    ),
-    Option("--max-json-depth", "72", units.bounded(512), "Most levels of nesting in a JSON body."),
-    Option("--max-pixels", "50MP", units.pixels, "Largest picture that is decoded, width x height."),
-    Option("--max-pictures", "64", units.count, "Most pictures of a /score request."),
-    Option("--max-request-pixels", "200MP", units.pixels, "Most pixels of all pictures of a request."),
-    Option(
-        "--cors-origin",
-        "",
-        units.origin,
-        "Origin whose web pages may read responses, such as https://example.com; * is any. May be repeated.",
-        True,
-    ),
-    Option(
-        "--repository-control", "off", units.switch, "on: clients may load and unload models; needs 1 worker."
-    ),
-    Option("--poll", "5s", units.interval, "How often the links are read when no event tells of a change."),
-    Option(
-        "--swap-wait",
-        "30s",
-        units.duration,
-        "How long a request waits where memory has no room for two versions of its model; then 503.",
-    ),
-    Option("--drain-wait", "3s", units.duration, "After SIGTERM: time to be seen as not ready."),
-    Option("--drain-timeout", "20s", units.duration, "After that: time to finish what is in flight."),
-    Option("--access-log", "off", units.switch, "on: log a line for each request on --port."),
-    Option("--triton-metrics", "off", units.switch, "on: metrics under the names that Triton has, too."),
-    Option(
-        "--log-format", "auto", units.one_of("auto", "json", "text"), "auto is text on a terminal, else JSON."
-    ),
-    Option("--log-level", "info", units.one_of("debug", "info", "warning", "error"), "Least level to log."),
-)
 
 
 def read_settings(given: Mapping[str, str | tuple[str, ...]]) -> Settings:

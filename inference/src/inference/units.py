@@ -81,6 +81,16 @@ def auto_count(text: str) -> int | None:
         raise ValueError("give a whole number of at least 1, or auto") from None
 
 
+def optional_text(text: str) -> str | None:
+    """Read a text; an empty one is None."""
+    return text.strip() or None
+
+
+def auto_size(text: str) -> int | None:
+    """Read a number of bytes, at least one, or `auto` (None)."""
+    return None if text.strip() == "auto" else size(text)
+
+
 def switch(text: str) -> bool:
     """Read `on` or `off`."""
     if text not in ("on", "off"):

@@ -1,68 +1,92 @@
 """A listening socket with its I/O loop, in a thread of its own."""
 
+import errno
 import math
-import resource
+import select
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from inference.http.channel import Channel
+from inference.http.addresses import Addresses
+from inference.http.connection import Connection
+from inference.http.limits import Limits
 from inference.http.poller import Poller
-from inference.http.sockets import BACKLOG
-from inference.logs import logger
-from inference.observe.observer import Observer
-from inference.process.signals import leave
-from inference.serving.dispatch import LoopDispatcher
+from inference.http.sockets import BACKLOG, refuse_new_connections
+from inference.logs import fields, logger
+from inference.messages import Headers, Reply
+from inference.observe.observer import Asked
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-MAX_CONNECTIONS = 4096
 ACCEPTED_A_TURN = 64
+# How often time limits are looked at, in seconds.
+LOOK_SECONDS = 1.0
 # How often a worker looks whether connections wait for another one.
 SIBLINGS_SECONDS = 0.2
-# Left for what is no connection: models, logs, events.
-SPARE_FILES = 128
+# How long nothing is accepted after the system had no file or memory for a connection.
+BACK_OFF_SECONDS = 0.5
+# How long handshakes that are under way get, once new connections are refused.
+SETTLE_SECONDS = 0.1
+# How long a drain waits for the request of a connection that is new, or idle since a moment only.
+FRESH_SECONDS = 1.0
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-def raise_file_limit() -> int:
-    """Allow as many open files as the system lets us; return how many connections that leaves."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + SPARE_FILES
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    return max(1, allowed - SPARE_FILES)
+class Dispatcher(Protocol):
+    """Decides where requests run. Its methods are called on the I/O loop, `add_task` from any thread."""
+
+    def connect(self, wake: Any, all_busy: Any) -> None:
+        """Take what wakes the I/O loop, and what returns whether each of its connections has a request."""
+
+    def add_task(self, task: Connection) -> None:
+        """Take a connection whose next request is complete."""
+
+    def turn(self) -> float:
+        """Run or place all requests that came; return for how many seconds the I/O loop may sleep."""
+
+    def forget(self, connection: Connection) -> bool:
+        """Drop the requests of a closed connection; return whether a thread still answers its first one."""
+
+
+class Recorder(Protocol):
+    """Records what the front refuses."""
+
+    def refused(self, asked: Asked, identity: str | None, limit: str, reply: Reply) -> Headers:
+        """Record a request that no endpoint saw; return headers for the response."""
+
+    def limited(self, limit: str) -> None:
+        """Count a connection that is closed by a limit, without a response."""
 
 
 class Listener(TcpWSGIServer):  # type: ignore[misc]
     """waitress's server on a socket that is open already, which can end without losing a request."""
 
-    channel_class = Channel
-
     def __init__(
         self,
         application: "WSGIApplication",
         sock: socket.socket,
-        dispatcher: LoopDispatcher,
-        observer: Observer,
-        max_body: int,
+        dispatcher: Dispatcher,
+        recorder: Recorder,
+        limits: Limits,
+        fail: Callable[[], None],
         siblings: tuple[socket.socket, ...] = (),
     ) -> None:
-        """Be ready to accept; nothing is, until `start`.
+        """Create the listener; it accepts nothing before `start`.
 
-        `siblings` are the sockets of other workers: what waits there for long, since theirs has died or loads
-        a model yet, is taken too.
+        `fail` is called if the I/O loop fails: without it the process looks alive, and answers nobody.
+        `siblings` are the sockets of other workers: a connection that waits there for long, because its
+        worker died or still loads a model, is accepted here.
         """
         adjustments = Adjustments(
-            max_request_body_size=max_body + 1,  # waitress refuses a body of exactly its maximum
-            connection_limit=raise_file_limit(),
+            connection_limit=limits.max_connections,
             backlog=BACKLOG,
             recv_bytes=1 << 16,
             # Read on while a request is served, to see that its client goes away.
@@ -70,13 +94,16 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             asyncore_use_poll=True,
             ident=None,
         )
-        self.observer = observer
+        self._fail = fail
+        self.limits = limits
+        self.recorder = recorder
+        self._addresses = Addresses(limits.max_connections_per_address)
         self._siblings = siblings
         for sibling in siblings:
             sibling.setblocking(False)
-        self._looked = 0.0
+        self._siblings_seen = self._limits_seen = self._accept_after = 0.0
         self.draining = False
-        self._stopping = False
+        self._stopping = self._refuses = False
         dispatchers: dict[int, Any] = {}
         self.poller = Poller(dispatchers)
         # By thread: the connection that it serves.
@@ -92,98 +119,187 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             bind_socket=False,
             sockinfo=info,
         )
-        dispatcher.wake, dispatcher.all_busy = self.pull_trigger, self._all_busy
+        dispatcher.connect(self.pull_trigger, self._all_busy)
         self._thread = threading.Thread(target=self._run, name=f"io-{self.effective_port}", daemon=True)
-
-    def _all_busy(self) -> bool:
-        return all(channel.requests for channel in self.active_channels.values())
 
     def start(self) -> None:
         """Run the I/O loop in its thread."""
         self._thread.start()
 
     def on_loop(self) -> bool:
-        """Tell whether the caller is the I/O loop's thread."""
+        """Return whether the caller is the I/O loop's thread."""
         return threading.get_ident() == self._thread.ident
 
     def pull_trigger(self) -> None:
         """Wake the I/O loop, unless it is the caller; it looks at the connection that the caller serves."""
-        channel = getattr(self.served_by, "channel", None)
-        if channel is not None:
-            channel.on_thread = False
-            self.poller.touch(channel)
+        connection = getattr(self.served_by, "channel", None)
+        if connection is not None:
+            connection.on_thread = False
+            self.poller.touch(connection)
         if not self.on_loop():
             super().pull_trigger()
 
-    def del_channel(self, map: Any = None) -> None:
-        """Be no longer waited for."""
-        self.poller.forget(self._fileno)
-        super().del_channel(map)
+    def record_refusal(self, connection: Connection, error: Any, reply: Reply) -> Headers:
+        """Record a request that no endpoint saw; return headers for the response."""
+        request = connection.requests[0]
+        asked = Asked(request.command, request.path, str(connection.addr[0]))
+        identity = request.headers.get("X_REQUEST_ID")
+        return self.recorder.refused(asked, identity, getattr(error, "limit", ""), reply)
 
-    def handle_accept(self) -> None:
-        """Take many at once: a turn of the loop takes the longer the more connections there are."""
-        for _ in range(ACCEPTED_A_TURN):
-            before = len(self._map)
-            super().handle_accept()
-            if len(self._map) in (before, self.adj.connection_limit):
-                return
+    def count_limit(self, limit: str) -> None:
+        """Count a connection that a limit closes."""
+        self.recorder.limited(limit)
 
-    def _take_from_siblings(self) -> None:
-        """Accept what waits on the sockets of other workers."""
-        self._looked = time.monotonic()
-        for sibling in self._siblings:
-            with suppress(OSError):  # nothing waits
-                while len(self._map) < self.adj.connection_limit:
-                    connection, address = sibling.accept()
-                    self.set_socket_options(connection)
-                    Channel(self, connection, self.fix_addr(address), self.adj, map=self._map)
+    def drain(self, timeout: float, *, refuse: bool = True) -> int:
+        """Stop accepting, finish what is in flight, end the loop; return how many requests were cut.
 
-    def drain(self, timeout: float) -> int:
-        """Stop accepting, finish what is in flight, end the loop; return how many requests were cut."""
+        `refuse`: refuse new connections of all processes that have the socket, as none of them is to go on.
+        """
+        self._refuses = refuse
         self._stopping = True
         self.pull_trigger()
         if self._thread.is_alive():
             self._thread.join(timeout)
-        return sum(1 for channel in list(self.active_channels.values()) if not channel.idle())
+        return sum(1 for connection in self._connections() if not connection.idle())
+
+    # --- Accepting ---
+
+    def readable(self) -> bool:
+        """Return whether to accept: not for a while after the system had no room."""
+        return bool(self.accepting) and time.monotonic() >= self._accept_after
+
+    def handle_accept(self) -> None:
+        """Accept up to 64 connections: a turn of the loop slows down as connections grow."""
+        for _ in range(ACCEPTED_A_TURN):
+            if not self._accept_from(self.socket):
+                return
+
+    def _accept_from(self, sock: socket.socket) -> bool:
+        """Accept one connection; return whether there may be more."""
+        if len(self.active_channels) >= self.limits.max_connections and not self._evict():
+            self._back_off("every connection is in use", "connections")
+            return False
+        try:
+            connection, address = sock.accept()
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                self._evict()
+                self._back_off(str(error), "files")
+            # Else there is none, or its client has gone already.
+            return error.errno in (errno.ECONNABORTED, errno.EPROTO)
+        if self._addresses.admits(address):
+            with suppress(OSError):  # the client has gone already
+                self.set_socket_options(connection)
+            Connection(self, connection, address, self.adj, map=self._map)
+        else:
+            self.count_limit("connections_per_address")
+            connection.close()
+        return True
+
+    def _back_off(self, reason: str, limit: str) -> None:
+        """Accept nothing for a while: poll() would return at once, again and again."""
+        now = time.monotonic()
+        if now - self._accept_after > 10 * BACK_OFF_SECONDS:
+            logger.warning("connections wait", extra=fields(reason=reason, port=self.effective_port))
+        self._accept_after = now + BACK_OFF_SECONDS
+        self.count_limit(limit)
+
+    def _evict(self) -> bool:
+        """Close the connection that has waited for a request for longest; return whether there was one."""
+        waiting = [one for one in self._connections() if not (one.requests or one.total_outbufs_len)]
+        if not waiting:
+            return False
+        min(waiting, key=lambda one: max(one.answered, one.reader.since)).handle_close()
+        self.count_limit("connections")
+        return True
+
+    def opened(self, connection: Connection) -> None:
+        """Count a connection that is open."""
+        self._addresses.add(connection.addr)
+
+    def closed(self, connection: Connection) -> None:
+        """Count a connection that is closed."""
+        self._addresses.remove(connection.addr)
+
+    def _connections(self) -> Iterator[Connection]:
+        yield from list(self.active_channels.values())
+
+    def _all_busy(self) -> bool:
+        return all(connection.requests for connection in self.active_channels.values())
+
+    def del_channel(self, map: Any = None) -> None:
+        """Wait for the socket no longer."""
+        self.poller.forget(self._fileno)
+        super().del_channel(map)
+
+    # --- The loop ---
 
     def _run(self) -> None:
         try:
             self._loop()
         except Exception:
-            # Without its loop the process would look alive on its other port, and answer nobody.
             logger.exception("the I/O loop failed; ending")
-            leave(1)
+            self._fail()
 
     def _loop(self) -> None:
         while not self._stopping:
             self._turn()
-        self._accept_what_waits()
-        wasyncore.dispatcher.close(self)
+        self._stop_accepting()
         while self.active_channels:
-            for channel in list(self.active_channels.values()):
-                if channel.idle():
-                    channel.will_close = True
+            now = time.monotonic()
+            for connection in self._connections():
+                if connection.idle() and now - connection.answered > FRESH_SECONDS:
+                    connection.will_close = True
             self.poller.sweep()
-            self._turn()
+            self._turn(SETTLE_SECONDS)
 
-    def _turn(self) -> None:
-        """Serve what was read, then read what comes: what is answered can be sent in the same turn."""
-        sleep = self.task_dispatcher.turn()
+    def _turn(self, longest: float = LOOK_SECONDS) -> None:
+        """Run what was read, then read what comes: a response can be sent in the same turn.
+
+        Sleeps for `longest` seconds at most.
+        """
+        sleep = min(longest, self.task_dispatcher.turn())
+        now = time.monotonic()
+        if now - self._limits_seen > LOOK_SECONDS:
+            self._limits_seen = now
+            for connection in self._connections():
+                connection.look_after(now)
         if self._siblings:
-            if time.monotonic() - self._looked > SIBLINGS_SECONDS:
+            if now - self._siblings_seen > SIBLINGS_SECONDS:
                 self._take_from_siblings()
             sleep = min(sleep, SIBLINGS_SECONDS)
+        if self._accept_after > now:
+            sleep = min(sleep, self._accept_after - now)
         self.poller.touch(self)
         # Rounded up: poll counts milliseconds, and must not be asked again and again within one.
         self.poller.turn(math.ceil(sleep * 1000) / 1000)
 
-    def _accept_what_waits(self) -> None:
-        """Take the connections that the system has accepted for us: closing the socket would reset them."""
-        before = -1
-        while before != len(self._map):
-            before = len(self._map)
+    def _take_from_siblings(self) -> None:
+        """Accept what waits on the sockets of other workers."""
+        self._siblings_seen = time.monotonic()
+        for sibling in self._siblings:
+            for _ in range(ACCEPTED_A_TURN):
+                if not self._accept_from(sibling):
+                    break
+
+    def _stop_accepting(self) -> None:
+        """Accept what the system holds for us and for other workers, then close the socket.
+
+        To close the socket alone would reset connections that wait in its queue or whose handshake is under
+        way. Another worker may be slower, or dead. So new connections are refused on all sockets at once, and
+        every worker empties all queues: nothing is lost as long as one worker gets here.
+        """
+        refused = self._refuses and all([*map(refuse_new_connections, (self.socket, *self._siblings))])
+        until = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < until or (refused and self._connections_wait()):
             self.handle_accept()
-        self._take_from_siblings()
-        started = time.monotonic()
-        while time.monotonic() - started < 0.05:  # let what they have sent arrive
-            wasyncore.loop(timeout=0.05, use_poll=True, map=self._map, count=1)
+            self._take_from_siblings()
+            self._turn(SETTLE_SECONDS / 10)
+        wasyncore.dispatcher.close(self)
+
+    def _connections_wait(self) -> bool:
+        """Return whether a queue is not empty: every connection that we may have can be in use."""
+        poll = select.poll()
+        for sock in (self.socket, *self._siblings):
+            poll.register(sock, select.POLLIN)
+        return bool(poll.poll(0))

@@ -48,7 +48,7 @@ class Poller:
 
     def forget(self, number: int) -> None:
         """Wait no longer for a file that is about to be closed."""
-        if self._flags.pop(number, 0):
+        if self._flags.pop(number, None) is not None:
             self._poll.unregister(number)
 
     def turn(self, timeout: float) -> None:
@@ -81,9 +81,8 @@ class Poller:
         flags = _READS if dispatcher.readable() else 0
         if dispatcher.writable() and not dispatcher.accepting:
             flags |= select.POLLOUT
-        if flags == self._flags.get(number, 0):
+        if flags == self._flags.get(number):
             return
-        self.forget(number)
-        if flags:
-            self._flags[number] = flags
-            self._poll.register(number, flags)
+        # Registered even if it wants nothing: a client that resets the connection is always noticed.
+        self._flags[number] = flags
+        self._poll.register(number, flags)

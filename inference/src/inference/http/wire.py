@@ -1,4 +1,4 @@
-"""Answers as bytes: the head of an HTTP response, and bodies that are sent without a copy."""
+"""Responses as bytes: their heads, and bodies that are sent without a copy."""
 
 import time
 from functools import lru_cache
@@ -13,23 +13,26 @@ from inference.messages import Headers, Reply, all_headers
 ONE_WRITE_BYTES = 1 << 16
 
 
-def head(reply: Reply, fresh: Headers, protocol: str, connection: str) -> bytes:
-    """Write the head of an answer, with headers that differ each time.
+def head(reply: Reply, extra: Headers, version: str, connection: str) -> bytes:
+    """Return the head of a response with `extra` headers, which differ from one response to the next.
 
-    `protocol` is `1.0` or `1.1`, `connection` is empty if nothing is said.
+    `version` is `1.0` or `1.1`; `connection` is the header of that name, empty for none.
     """
-    fixed, date = _fixed(reply.status, all_headers(reply), protocol, connection), _date(int(time.time()))
-    return f"{fixed}{_lines(fresh)}Content-Length: {len(reply.body)}\r\n{date}".encode("latin-1", "replace")
+    fixed, date = _fixed(reply.status, all_headers(reply), version, connection), _date(int(time.time()))
+    # RFC 9110, section 8.6: a 204 has no length.
+    length = f"Content-Length: {len(reply.body)}\r\n" if reply.status != HTTPStatus.NO_CONTENT else ""
+    return f"{fixed}{_lines(extra)}{length}{date}".encode("latin-1", "replace")
 
 
 @lru_cache(maxsize=1024)
-def _fixed(status: int, headers: Headers, protocol: str, connection: str) -> str:
+def _fixed(status: int, headers: Headers, version: str, connection: str) -> str:
     if connection:
         headers = (*headers, ("Connection", connection))
-    return f"HTTP/{protocol} {status} {HTTPStatus(status).phrase}\r\n{_lines(headers)}"
+    return f"HTTP/{version} {status} {HTTPStatus(status).phrase}\r\n{_lines(headers)}"
 
 
 def _lines(headers: Headers) -> str:
+    # A value never ends its line, whatever it holds.
     return "".join([f"{name}: {''.join(value.splitlines())}\r\n" for name, value in headers])
 
 

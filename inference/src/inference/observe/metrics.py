@@ -43,6 +43,11 @@ BATCH = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
 REJECTED = Counter(f"{PREFIX}_rejected", "Requests turned away with 503 since the queue was full")
+LIMITED = Counter(
+    f"{PREFIX}_limited",
+    "Requests and connections that a limit refused or closed, by the name of the limit",
+    ("limit",),
+)
 IN_FLIGHT = Gauge(f"{PREFIX}_in_flight", "Requests being served", ("model",), multiprocess_mode="livesum")
 QUEUED = Gauge(f"{PREFIX}_queue_length", "Requests that wait", multiprocess_mode="livesum")
 SWAPS = Counter(f"{PREFIX}_swaps", "Versions that were taken into service", ("model",))
@@ -80,6 +85,11 @@ def answered(
 ) -> None:
     """Count an answer; `times` has what it took in nanoseconds, and then what each of its stages did."""
     _tally.add(_answers(model, version, route, status, stages), times)
+
+
+def limited(limit: str) -> None:
+    """Count what a limit refused; `limit` is one of a few names."""
+    LIMITED.labels(limit).inc()
 
 
 def ran(model: str, version: str, batch_size: int, times: int = 1) -> None:

@@ -83,6 +83,16 @@ class Observer:
         headers = (("X-Request-Id", identity),)
         return (*headers, ("Server-Timing", server_timing(spent))) if spent.names else headers
 
+    def refused(self, asked: Asked, identity: str | None, limit: str, reply: Reply) -> Headers:
+        """Record a request that no endpoint saw; `limit` is the one that it broke, empty for none."""
+        if limit:
+            metrics.limited(limit)
+        return self.answered(lambda: asked, identity, "refused", "", reply, 0)
+
+    def limited(self, limit: str) -> None:
+        """Record a connection that a limit closed without a response."""
+        metrics.limited(limit)
+
     def close(self) -> None:
         """Let the sinks finish."""
         for sink in self._sinks:

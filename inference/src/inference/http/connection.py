@@ -1,0 +1,301 @@
+"""One connection: waitress's channel, with our reader of requests and our way to write and to close."""
+
+import socket
+import time
+from typing import Any
+
+from waitress.channel import HTTPChannel
+
+from inference.http.limits import too_slow
+from inference.http.reader import Reader
+from inference.http.request import FailedRequest, HttpRequest
+from inference.http.tasks import RefusalTask, Task
+from inference.http.wire import ONE_WRITE_BYTES, head
+from inference.messages import Headers, Reply
+
+# How long a client that still sends is read and ignored after a refusal, so that it gets to see the response.
+LINGER_SECONDS = 5.0
+# The most that one turn of the I/O loop reads of one body.
+READ_BYTES = 1 << 20
+# A client that has ended its half gets its response; one that is gone resets the connection when it is sent
+# something. This asks which of the two it is, once a run has taken that long.
+PROBE_SECONDS = 2.0
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(HTTPChannel):  # type: ignore[misc]
+    """One connection. Its methods run on the I/O loop, but for `answer` and `service`."""
+
+    parser_class = FailedRequest
+    task_class = Task
+    error_task_class = RefusalTask
+    # The reply to the first of `requests`, if that does not go to the application.
+    ready: tuple[Reply, Headers] | None = None
+    # Whether the client may still be sending when the connection closes.
+    linger = False
+    linger_until = 0.0
+    # A thread makes the response, and has not called the I/O loop yet.
+    on_thread = False
+    # When the client ended its half of the connection; 0: it has not.
+    half_closed = 0.0
+    _probed = False
+    # What serving/ has made of the first of `requests`.
+    call: Any = None
+    requests: list[Any]
+
+    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any) -> None:
+        """Take a socket that was accepted."""
+        now = time.monotonic()
+        self.limits = server.limits
+        self.reader = Reader(server.limits, now)
+        self.answered = now
+        # What the client has not read yet was ready then, and how much of it has been sent since.
+        self._unsent_since, self._unsent_total, self._unsent_memory = now, 0, 0
+        # Set before waitress registers the connection, which counts it by its address.
+        self.addr = addr
+        super().__init__(server, sock, addr, adj, map=map)
+
+    # --- Reading ---
+
+    def readable(self) -> bool:
+        """Return whether to read: not while the client leaves a response unread, nor beyond one request.
+
+        The I/O loop calls this after each response: a client that waits for `100 Continue` is asked for its
+        body then.
+        """
+        if self.reader.wants_continue:
+            self.ask_to_continue()
+        if self.linger_until:
+            return True
+        return not (
+            self.half_closed
+            or self.reader.closed
+            or self.will_close
+            or self.close_when_flushed
+            or len(self.requests) > self.adj.channel_request_lookahead
+            or self.total_outbufs_len
+        )
+
+    def handle_read(self) -> None:
+        """Read what has come, to where it belongs."""
+        rest = None if self.linger_until else self.reader.rest()
+        try:
+            if rest is None:
+                data = self.socket.recv(self.adj.recv_bytes)
+                size = len(data)
+            else:
+                data, size = b"", self.socket.recv_into(rest[:READ_BYTES])
+        except BlockingIOError:
+            return
+        except OSError:
+            self.handle_close()
+            return
+        if not size:
+            self._ended()
+        elif not self.linger_until:
+            self._received(data, size)
+
+    def _ended(self) -> None:
+        """Note that the client sends no more; it may still read."""
+        self.half_closed = time.monotonic()
+        if self.linger_until or not (self.requests or self.total_outbufs_len):
+            self.handle_close()
+        elif not self.requests:
+            self.close_when_flushed = True
+
+    def _received(self, data: bytes, size: int) -> None:
+        now = time.monotonic()
+        if data:
+            found = self.reader.feed(data, now)
+        else:
+            request = self.reader.advance(size, now)
+            found = [request] if request else []
+        for request in found:
+            self._take(request)
+        if self.reader.is_tls:
+            self.handle_close()
+        elif self.reader.wants_continue:
+            self.ask_to_continue()
+
+    def _take(self, request: HttpRequest) -> None:
+        """Queue a request; the first one goes to the dispatcher."""
+        with self.requests_lock:
+            self.requests.append(request)
+            first = len(self.requests) == 1
+        if first:
+            self.server.add_task(self)
+
+    def ask_to_continue(self) -> None:
+        """Send `100 Continue`, once no response to an earlier request is due."""
+        if not self.requests and self.connected:
+            self.reader.continue_sent()
+            self.write_soon(_CONTINUE)
+
+    # --- Writing ---
+
+    def answer(self, reply: Reply, extra: Headers) -> None:
+        """Answer the first of `requests`, with `extra` headers, and go on with the next; any thread."""
+        if self._can_send_at_once(reply):
+            self._send_at_once(reply, extra)
+        else:
+            self.ready = reply, extra
+            self.service()
+
+    def _can_send_at_once(self, reply: Reply) -> bool:
+        """Return whether a short response is all there is to do, and the caller is the I/O loop."""
+        request = self.requests[0]
+        return (
+            len(self.requests) == 1
+            and self.connected
+            and not self.total_outbufs_len
+            and len(reply.body) <= ONE_WRITE_BYTES
+            and request.version == "1.1"
+            and request.refusal is None
+            and request.command != "HEAD"
+            and self.stays_open(request)
+            and not self.reader.wants_continue
+            and self.server.on_loop()
+        )
+
+    def _send_at_once(self, reply: Reply, extra: Headers) -> None:
+        """Do what `service` would: its task, locks and buffers take longer than a small model does."""
+        text = head(reply, extra, "1.1", "") + reply.body
+        try:
+            sent = self.send(text, do_close=False)
+        except OSError:
+            sent = 0  # sending the rest fails too, and closes
+        self.requests.pop().close()
+        self.answered = time.monotonic()
+        if sent == len(text):
+            self.server.poller.reads(self)
+        else:
+            self.write_soon(text[sent:])
+            self.server.poller.touch(self)
+
+    def stays_open(self, request: HttpRequest) -> bool:
+        """Return whether the connection is kept after the response to a request."""
+        return request.head.keep_alive and not self.server.draining and not self.half_closed
+
+    def service(self) -> None:
+        """Answer the first of `requests`; any thread. The I/O loop looks at the connection afterwards."""
+        self.server.served_by.channel = self
+        self.on_thread = not self.server.on_loop()
+        try:
+            super().service()
+        finally:
+            self.answered = time.monotonic()
+            self.server.served_by.channel = None
+            self.server.poller.touch(self)
+
+    def write_soon(self, data: Any) -> int:
+        """Send what the socket takes, and keep the rest for the I/O loop; never waits for the client."""
+        written = int(super().write_soon(data))
+        self._note_unsent()
+        return written
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        # waitress would keep this thread until the client has read. A response is in memory as a whole, so
+        # there is nothing to wait for; `choked` holds back the next one, and time limits end the connection.
+        pass
+
+    def choked(self) -> bool:
+        """Return whether the client has to read before another response is made."""
+        return bool(self.total_outbufs_len)
+
+    def handle_write(self) -> None:
+        """Send more of what is left, or close."""
+        super().handle_write()
+        if self.connected:
+            self._note_unsent()
+
+    def _note_unsent(self) -> None:
+        """Keep the account of bytes that the client has not read: their time, and their memory."""
+        if not self.total_outbufs_len and not self._unsent_memory:
+            return
+        with self.outbuf_lock:
+            unsent = self.total_outbufs_len
+            if unsent and not self._unsent_memory:
+                self._unsent_since, self._unsent_total = time.monotonic(), unsent
+            self._unsent_total = max(self._unsent_total, unsent)
+            self.limits.memory.force(unsent - self._unsent_memory)
+            self._unsent_memory = unsent
+
+    def writable(self) -> bool:
+        """Return whether to wait until the socket takes more, or the connection is to be closed."""
+        if self.on_thread:
+            # The thread sends by itself; the I/O loop would be told over and over that the socket takes more.
+            return bool(self.will_close)
+        return bool(super().writable())
+
+    # --- Time limits and the end ---
+
+    def look_after(self, now: float) -> None:
+        """End what takes too long; the listener calls this about once a second."""
+        if self.linger_until:
+            if now > self.linger_until:
+                self.handle_close()
+        elif self.total_outbufs_len:
+            sent = self._unsent_total - self.total_outbufs_len
+            if too_slow(sent, now - self._unsent_since, self.limits):
+                self.server.count_limit("write_rate")
+                self.handle_close()
+        elif self.requests:
+            self._probe(now)
+        elif refused := self.reader.expired(now):
+            self.half_closed = 0.0
+            self._take(refused)
+        elif self.reader.between_requests and now - self.answered > self.limits.idle_timeout:
+            self.handle_close()
+
+    def _probe(self, now: float) -> None:
+        """Find out whether a client that ended its half is still there: one that is gone answers with RST.
+
+        A client has to skip a 100 that it did not expect (RFC 9110, section 15.2).
+        """
+        if self.half_closed and not self._probed and now - self.half_closed > PROBE_SECONDS:
+            self._probed = True
+            if self.requests[0].version == "1.1":
+                self.write_soon(_CONTINUE)
+
+    def idle(self) -> bool:
+        """Return whether nothing is being read, served or sent."""
+        return not (self.requests or self.total_outbufs_len) and self.reader.between_requests
+
+    def handle_close(self) -> None:
+        """Close, and give back what the connection holds.
+
+        A client that is still sending is first let to see the response (RFC 9112, section 9.6).
+        """
+        if self.linger and self.connected and not self.half_closed and not self.linger_until:
+            self.linger, self.will_close, self.close_when_flushed = False, False, False
+            self.linger_until = time.monotonic() + LINGER_SECONDS
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+                return
+            except OSError:
+                pass  # the client is gone: nothing to wait for
+        super().handle_close()
+        self.reader.close()
+        self._note_unsent()
+        if not self.server.task_dispatcher.forget(self):
+            self.forget_requests()
+
+    def forget_requests(self) -> None:
+        """Give back the memory of requests that nobody answers any more."""
+        with self.requests_lock:
+            requests, self.requests = self.requests, []
+        for request in requests:
+            request.close()
+
+    def add_channel(self, map: Any = None) -> None:
+        """Wait for the connection's events."""
+        super().add_channel(map)
+        self.server.opened(self)
+        self.server.poller.touch(self)
+
+    def del_channel(self, map: Any = None) -> None:
+        """Wait for them no longer."""
+        if self._fileno is not None:
+            self.server.poller.forget(self._fileno)
+            self.server.closed(self)
+        super().del_channel(map)
