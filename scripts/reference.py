@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 
 import inference.observe.exposition
 import inference.observe.metrics
-import inference.settings
+import inference.options
 import model_fetcher.cli
 import model_fetcher.status
 from inference.machine.cpu import Budget
@@ -116,7 +116,7 @@ def _option(option: click.Option) -> tuple[str, ...]:
 
 
 def _inference() -> Iterator[tuple[str, ...]]:
-    for option in inference.settings.OPTIONS:
+    for option in inference.options.OPTIONS:
         default = "required" if option.default is None else f"`{option.default}`" if option.default else ""
         yield f"`{option.flag}`", f"`{option.variable}`", default, option.help
 

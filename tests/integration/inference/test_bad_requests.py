@@ -185,7 +185,7 @@ def test_the_admin_port_answers_in_json_too(server: Server) -> None:
 def test_a_body_that_is_too_large_is_told_even_to_a_client_that_sends_it_all(server: Server) -> None:
     answer = server.request("POST", INFER, bytes(30 * 2**20), JSON)
     assert answer.status == 413
-    assert "takes 1048576 bytes (--max-body)" in answer.error
+    assert "reads 1048576 bytes (--max-body)" in answer.error
     assert server.get("/").body == b"Healthy"
 
 

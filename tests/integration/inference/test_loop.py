@@ -8,12 +8,11 @@ from contextlib import closing
 from typing import IO, Any
 
 import models
-from servers import DEADLINE_SECONDS, Server, eventually, post_bytes, tensor
+from servers import DEADLINE_SECONDS, Server, post_bytes, tensor
 from slow import ENDLESS, LONG, Asking, rounds, wait_in_flight
 from volumes import Volume
 
 from .conftest import StartServer
-from .test_batching import PATH, Clients, ask, stats
 
 WORDS = "/v2/models/words/infer"
 # For which a server that answers at all does not stay silent.
@@ -59,26 +58,6 @@ def test_a_slow_request_is_taken_off_the_loop_and_answered(volume: Volume, start
         assert server.get("/v2/health/live").status == 200
         assert Asking(server, LONG).status == 200
         assert server.metric("modelsidecar_inference_in_flight") == 1
-
-
-def test_requests_of_one_moment_share_a_run_unasked(volume: Volume, start: StartServer) -> None:
-    volume.add("sums", "v1", models.add)
-    volume.point("sums", "v1")
-    server = start().wait_ready()
-
-    def shared() -> bool:
-        with Clients(server, 16) as clients:
-            for connection in clients.connections:
-                assert connection.sock is not None
-                connection.sock.sendall(post_bytes(PATH, ask(1)))
-            for connection in clients.connections:
-                response = http.client.HTTPResponse(connection.sock)
-                response.begin()
-                assert json.loads(response.read())["outputs"][0]["data"] == [2, 2]
-        told = stats(server)
-        return bool(told["execution_count"] < told["inference_count"])
-
-    eventually(shared, "a shared run")
 
 
 def test_closes_what_a_thread_has_answered_for_the_last_time(volume: Volume, start: StartServer) -> None:

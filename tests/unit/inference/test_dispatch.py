@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from inference.http.channel import Channel
+from inference.serving.call import Exchange
 from inference.serving.dispatch import LONGEST_SLEEP, LoopDispatcher
 
 
@@ -14,7 +14,7 @@ class Connection:
     def __init__(self, dispatcher: LoopDispatcher, requests: int, choked: bool = False) -> None:
         """Have the first one read."""
         self.dispatcher, self.requests, self._choked = dispatcher, requests, choked
-        dispatcher.add_task(cast(Channel, self))
+        dispatcher.add_task(cast(Exchange, self))
 
     def choked(self) -> bool:
         """Say so."""
@@ -24,7 +24,7 @@ class Connection:
         """Serve one, and let the next one be served."""
         self.requests -= 1
         if self.requests:
-            self.dispatcher.add_task(cast(Channel, self))
+            self.dispatcher.add_task(cast(Exchange, self))
 
 
 def test_sleeps_when_nothing_is_left_to_do() -> None:

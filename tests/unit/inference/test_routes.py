@@ -53,16 +53,16 @@ def test_each_route_is_found_by_its_method_and_path(route: Route, path: str) -> 
 
 def test_each_route_is_served_by_flask_or_by_the_scheduler_and_never_by_both() -> None:
     by_flask = [id(route) for _, route in TABLE.flask_rules()]
-    by_scheduler = [id(route) for route in PUBLIC if route.where is Where.MODEL]
+    by_scheduler = [id(route) for route in PUBLIC if route.where is not Where.LOOP]
     assert sorted(by_flask + by_scheduler) == sorted(map(id, PUBLIC))
     assert {route.name for route in PUBLIC if route.where is Where.MODEL} == {"score", "infer"}
 
 
-def test_flask_finds_what_the_table_finds_and_no_route_that_runs_a_model() -> None:
+def test_flask_finds_what_the_table_finds_and_no_route_of_a_thread() -> None:
     client = make_client(make_services())
     adapter = client.application.url_map.bind("")
     for route, path in EXAMPLES:
-        assert adapter.test(path, route.method) == (route.where is not Where.MODEL), route
+        assert adapter.test(path, route.method) == (route.where is Where.LOOP), route
 
 
 @given(st.text(st.sampled_from("/va2.-_{ é%"), max_size=12), st.sampled_from(["GET", "HEAD", "POST", "PUT"]))
@@ -71,7 +71,7 @@ def test_flask_and_the_table_agree_about_any_path(rest: str, method: str) -> Non
     # Werkzeug reads several slashes at the start as one; the front refuses them before Flask sees them.
     for path in (f"/{rest.lstrip('/')}", f"/v2/models/{rest}"):
         result = TABLE.find(method, path)
-        in_table = isinstance(result, Found) and result.route.where is not Where.MODEL
+        in_table = isinstance(result, Found) and result.route.where is Where.LOOP
         assert adapter.test(path, method) == in_table, path
 
 

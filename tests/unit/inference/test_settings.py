@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from inference.cli import main
 from inference.errors import SettingsError
-from inference.settings import OPTIONS, read_settings
+from inference.options import OPTIONS
+from inference.settings import read_settings
 
 
 def test_fills_in_defaults(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from inference.api.route import Found, Route, Where
 from inference.messages import Headers, Reply, error_body
-from inference.settings import NAME
+from inference.options import NAME
 
 # What `find` remembers: more and longer paths would let clients fill the memory.
 REMEMBERED, REMEMBERED_CHARACTERS = 1024, 512
@@ -73,9 +73,9 @@ class Table:
         return self._remembered.cache_info().currsize
 
     def flask_rules(self) -> Iterator[tuple[str, Route]]:
-        """Yield each route that runs no model, with its path in Flask's form: `/v2/models/<name:model>`."""
+        """Yield each route that Flask serves, with its path in Flask's form: `/v2/models/<name:model>`."""
         for route in self.routes:
-            if route.where is not Where.MODEL:
+            if route.where is Where.LOOP:
                 yield "/".join(map(_flask_segment, route.path.split("/"))), route
 
     def _find(self, method: str, path: str) -> Found | Reply:

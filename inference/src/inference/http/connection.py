@@ -6,21 +6,18 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 
-from inference.http.limits import too_slow
 from inference.http.reader import Reader
 from inference.http.request import FailedRequest, HttpRequest
+from inference.http.shortcut import can_send_at_once, send_at_once
 from inference.http.tasks import RefusalTask, Task
-from inference.http.wire import ONE_WRITE_BYTES, head
+from inference.http.unsent import Unsent
 from inference.messages import Headers, Reply
 
 # How long a client that still sends is read and ignored after a refusal, so that it gets to see the response.
 LINGER_SECONDS = 5.0
 # The most that one turn of the I/O loop reads of one body.
 READ_BYTES = 1 << 20
-# A client that has ended its half gets its response; one that is gone resets the connection when it is sent
-# something. This asks which of the two it is, once a run has taken that long.
-PROBE_SECONDS = 2.0
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]
@@ -38,7 +35,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     on_thread = False
     # When the client ended its half of the connection; 0: it has not.
     half_closed = 0.0
-    _probed = False
+    probed = False
     # What serving/ has made of the first of `requests`.
     call: Any = None
     requests: list[Any]
@@ -49,8 +46,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self.limits = server.limits
         self.reader = Reader(server.limits, now)
         self.answered = now
-        # What the client has not read yet was ready then, and how much of it has been sent since.
-        self._unsent_since, self._unsent_total, self._unsent_memory = now, 0, 0
+        self.unsent = Unsent(server.limits)
         # Set before waitress registers the connection, which counts it by its address.
         self.addr = addr
         super().__init__(server, sock, addr, adj, map=map)
@@ -111,13 +107,13 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             request = self.reader.advance(size, now)
             found = [request] if request else []
         for request in found:
-            self._take(request)
+            self.take(request)
         if self.reader.is_tls:
             self.handle_close()
         elif self.reader.wants_continue:
             self.ask_to_continue()
 
-    def _take(self, request: HttpRequest) -> None:
+    def take(self, request: HttpRequest) -> None:
         """Queue a request; the first one goes to the dispatcher."""
         with self.requests_lock:
             self.requests.append(request)
@@ -129,48 +125,17 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Send `100 Continue`, once no response to an earlier request is due."""
         if not self.requests and self.connected:
             self.reader.continue_sent()
-            self.write_soon(_CONTINUE)
+            self.write_soon(CONTINUE)
 
     # --- Writing ---
 
     def answer(self, reply: Reply, extra: Headers) -> None:
         """Answer the first of `requests`, with `extra` headers, and go on with the next; any thread."""
-        if self._can_send_at_once(reply):
-            self._send_at_once(reply, extra)
+        if can_send_at_once(self, reply):
+            send_at_once(self, reply, extra)
         else:
             self.ready = reply, extra
             self.service()
-
-    def _can_send_at_once(self, reply: Reply) -> bool:
-        """Return whether a short response is all there is to do, and the caller is the I/O loop."""
-        request = self.requests[0]
-        return (
-            len(self.requests) == 1
-            and self.connected
-            and not self.total_outbufs_len
-            and len(reply.body) <= ONE_WRITE_BYTES
-            and request.version == "1.1"
-            and request.refusal is None
-            and request.command != "HEAD"
-            and self.stays_open(request)
-            and not self.reader.wants_continue
-            and self.server.on_loop()
-        )
-
-    def _send_at_once(self, reply: Reply, extra: Headers) -> None:
-        """Do what `service` would: its task, locks and buffers take longer than a small model does."""
-        text = head(reply, extra, "1.1", "") + reply.body
-        try:
-            sent = self.send(text, do_close=False)
-        except OSError:
-            sent = 0  # sending the rest fails too, and closes
-        self.requests.pop().close()
-        self.answered = time.monotonic()
-        if sent == len(text):
-            self.server.poller.reads(self)
-        else:
-            self.write_soon(text[sent:])
-            self.server.poller.touch(self)
 
     def stays_open(self, request: HttpRequest) -> bool:
         """Return whether the connection is kept after the response to a request."""
@@ -209,16 +174,9 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             self._note_unsent()
 
     def _note_unsent(self) -> None:
-        """Keep the account of bytes that the client has not read: their time, and their memory."""
-        if not self.total_outbufs_len and not self._unsent_memory:
-            return
-        with self.outbuf_lock:
-            unsent = self.total_outbufs_len
-            if unsent and not self._unsent_memory:
-                self._unsent_since, self._unsent_total = time.monotonic(), unsent
-            self._unsent_total = max(self._unsent_total, unsent)
-            self.limits.memory.force(unsent - self._unsent_memory)
-            self._unsent_memory = unsent
+        if self.total_outbufs_len or self.unsent.size:
+            with self.outbuf_lock:
+                self.unsent.note(self.total_outbufs_len, time.monotonic())
 
     def writable(self) -> bool:
         """Return whether to wait until the socket takes more, or the connection is to be closed."""
@@ -227,35 +185,13 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             return bool(self.will_close)
         return bool(super().writable())
 
-    # --- Time limits and the end ---
+    # --- The end ---
 
-    def look_after(self, now: float) -> None:
-        """End what takes too long; the listener calls this about once a second."""
-        if self.linger_until:
-            if now > self.linger_until:
-                self.handle_close()
-        elif self.total_outbufs_len:
-            sent = self._unsent_total - self.total_outbufs_len
-            if too_slow(sent, now - self._unsent_since, self.limits):
-                self.server.count_limit("write_rate")
-                self.handle_close()
-        elif self.requests:
-            self._probe(now)
-        elif refused := self.reader.expired(now):
-            self.half_closed = 0.0
-            self._take(refused)
-        elif self.reader.between_requests and now - self.answered > self.limits.idle_timeout:
-            self.handle_close()
-
-    def _probe(self, now: float) -> None:
-        """Find out whether a client that ended its half is still there: one that is gone answers with RST.
-
-        A client has to skip a 100 that it did not expect (RFC 9110, section 15.2).
-        """
-        if self.half_closed and not self._probed and now - self.half_closed > PROBE_SECONDS:
-            self._probed = True
-            if self.requests[0].version == "1.1":
-                self.write_soon(_CONTINUE)
+    def waits_since(self) -> float | None:
+        """Return since when the connection waits for a request to be complete; None if one is in progress."""
+        if self.requests or self.total_outbufs_len:
+            return None
+        return max(self.answered, self.reader.since)
 
     def idle(self) -> bool:
         """Return whether nothing is being read, served or sent."""
@@ -290,12 +226,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def add_channel(self, map: Any = None) -> None:
         """Wait for the connection's events."""
         super().add_channel(map)
-        self.server.opened(self)
+        self.server.admission.opened(self.addr)
         self.server.poller.touch(self)
 
     def del_channel(self, map: Any = None) -> None:
         """Wait for them no longer."""
         if self._fileno is not None:
             self.server.poller.forget(self._fileno)
-            self.server.closed(self)
+            self.server.admission.closed(self.addr)
         super().del_channel(map)

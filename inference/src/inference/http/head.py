@@ -21,6 +21,7 @@ END = b"\r\n\r\n"
 # A client sends the same head again and again: that many shorter ones are remembered.
 REMEMBERED_BYTES, REMEMBERED_HEADS = 1024, 512
 _HTTP = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_NO_LINE = "the request line is not a method, a target and a version"
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
 
 
@@ -99,6 +100,7 @@ def _parse(data: bytes, max_headers: int) -> Head:
     except HttpParserUpgrade:
         pass  # the server stays with HTTP/1.1, as RFC 9110 (7.8) allows
     except HttpParserError as error:
+        _check_coding(events)
         raise bad(f"the request's head cannot be read: {error}") from None
     if len(events.headers) > max_headers:
         raise Refusal(
@@ -131,12 +133,13 @@ _remembered = lru_cache(maxsize=REMEMBERED_HEADS)(_parse)
 def _request_line(line: bytes) -> tuple[str, str, str]:
     parts = line.split(b" ")
     if len(parts) != 3:
-        raise bad("the request line is not METHOD TARGET HTTP/1.1")
+        raise bad(_NO_LINE)
     method, target, protocol = parts
     if protocol not in (b"HTTP/1.1", b"HTTP/1.0"):
         if _HTTP.fullmatch(protocol):
-            raise bad("this server speaks HTTP/1.1 and HTTP/1.0", HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
-        raise bad("the request line is not METHOD TARGET HTTP/1.1")
+            message = "this version of HTTP is not supported: use 1.1"
+            raise bad(message, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+        raise bad(_NO_LINE)
     if method == b"CONNECT":
         raise bad("this server is no proxy: it does not support CONNECT", HTTPStatus.NOT_IMPLEMENTED)
     return method.decode("latin-1"), target.decode("latin-1"), protocol[5:].decode("latin-1")
@@ -169,10 +172,21 @@ def _length(headers: dict[str, str], version: str) -> int | None:
         return int(headers.get("CONTENT_LENGTH", "0"))
     # RFC 9112, section 6.1: HTTP/1.0 does not know it; with a Content-Length beside it llhttp refuses it.
     if version != "1.1":
-        raise bad("Transfer-Encoding needs HTTP/1.1")
+        raise bad("this version of HTTP has no Transfer-Encoding: use 1.1")
     if coding.lower() != "chunked":
-        raise bad("this server reads no Transfer-Encoding but chunked", HTTPStatus.NOT_IMPLEMENTED)
+        raise _unknown_coding()
     return None
+
+
+def _check_coding(events: Events) -> None:
+    """Raise the refusal of a coding that llhttp does not accept as the last one, if that is what is wrong."""
+    for name, value in events.headers:
+        if name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise _unknown_coding()
+
+
+def _unknown_coding() -> Refusal:
+    return bad("this server reads no Transfer-Encoding but chunked", HTTPStatus.NOT_IMPLEMENTED)
 
 
 def _split(target: str, method: str) -> tuple[bytes, str]:

@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from inference.http.addresses import Addresses
+from inference.http.admission import Admission
 from inference.http.connection import Connection
+from inference.http.interfaces import Dispatcher, Recorder
 from inference.http.limits import Limits
+from inference.http.patrol import look_after
 from inference.http.poller import Poller
 from inference.http.sockets import BACKLOG, refuse_new_connections
 from inference.logs import fields, logger
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 ACCEPTED_A_TURN = 64
-# How often time limits are looked at, in seconds.
-LOOK_SECONDS = 1.0
+# How often time limits, and clients that may have left, are looked at, in seconds.
+LOOK_SECONDS = 0.25
 # How often a worker looks whether connections wait for another one.
 SIBLINGS_SECONDS = 0.2
 # How long nothing is accepted after the system had no file or memory for a connection.
@@ -38,32 +40,6 @@ SETTLE_SECONDS = 0.1
 # How long a drain waits for the request of a connection that is new, or idle since a moment only.
 FRESH_SECONDS = 1.0
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-
-class Dispatcher(Protocol):
-    """Decides where requests run. Its methods are called on the I/O loop, `add_task` from any thread."""
-
-    def connect(self, wake: Any, all_busy: Any) -> None:
-        """Take what wakes the I/O loop, and what returns whether each of its connections has a request."""
-
-    def add_task(self, task: Connection) -> None:
-        """Take a connection whose next request is complete."""
-
-    def turn(self) -> float:
-        """Run or place all requests that came; return for how many seconds the I/O loop may sleep."""
-
-    def forget(self, connection: Connection) -> bool:
-        """Drop the requests of a closed connection; return whether a thread still answers its first one."""
-
-
-class Recorder(Protocol):
-    """Records what the front refuses."""
-
-    def refused(self, asked: Asked, identity: str | None, limit: str, reply: Reply) -> Headers:
-        """Record a request that no endpoint saw; return headers for the response."""
-
-    def limited(self, limit: str) -> None:
-        """Count a connection that is closed by a limit, without a response."""
 
 
 class Listener(TcpWSGIServer):  # type: ignore[misc]
@@ -97,7 +73,9 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         self._fail = fail
         self.limits = limits
         self.recorder = recorder
-        self._addresses = Addresses(limits.max_connections_per_address)
+        self.admission = Admission(
+            limits.max_connections, limits.max_connections_per_address, recorder.limited
+        )
         self._siblings = siblings
         for sibling in siblings:
             sibling.setblocking(False)
@@ -176,50 +154,32 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     def _accept_from(self, sock: socket.socket) -> bool:
         """Accept one connection; return whether there may be more."""
-        if len(self.active_channels) >= self.limits.max_connections and not self._evict():
-            self._back_off("every connection is in use", "connections")
+        if not self.admission.has_room(self._connections()):
+            self._back_off("every connection is in use")
             return False
         try:
             connection, address = sock.accept()
         except OSError as error:
             if error.errno in _NO_ROOM:
-                self._evict()
-                self._back_off(str(error), "files")
+                self.admission.make_room(self._connections())
+                self._back_off(str(error))
+                self.count_limit("files")
             # Else there is none, or its client has gone already.
             return error.errno in (errno.ECONNABORTED, errno.EPROTO)
-        if self._addresses.admits(address):
+        if self.admission.admits(address, self._connections()):
             with suppress(OSError):  # the client has gone already
                 self.set_socket_options(connection)
             Connection(self, connection, address, self.adj, map=self._map)
         else:
-            self.count_limit("connections_per_address")
             connection.close()
         return True
 
-    def _back_off(self, reason: str, limit: str) -> None:
+    def _back_off(self, reason: str) -> None:
         """Accept nothing for a while: poll() would return at once, again and again."""
         now = time.monotonic()
         if now - self._accept_after > 10 * BACK_OFF_SECONDS:
             logger.warning("connections wait", extra=fields(reason=reason, port=self.effective_port))
         self._accept_after = now + BACK_OFF_SECONDS
-        self.count_limit(limit)
-
-    def _evict(self) -> bool:
-        """Close the connection that has waited for a request for longest; return whether there was one."""
-        waiting = [one for one in self._connections() if not (one.requests or one.total_outbufs_len)]
-        if not waiting:
-            return False
-        min(waiting, key=lambda one: max(one.answered, one.reader.since)).handle_close()
-        self.count_limit("connections")
-        return True
-
-    def opened(self, connection: Connection) -> None:
-        """Count a connection that is open."""
-        self._addresses.add(connection.addr)
-
-    def closed(self, connection: Connection) -> None:
-        """Count a connection that is closed."""
-        self._addresses.remove(connection.addr)
 
     def _connections(self) -> Iterator[Connection]:
         yield from list(self.active_channels.values())
@@ -263,7 +223,9 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         if now - self._limits_seen > LOOK_SECONDS:
             self._limits_seen = now
             for connection in self._connections():
-                connection.look_after(now)
+                look_after(connection, now)
+        if self.active_channels:
+            sleep = min(sleep, LOOK_SECONDS)
         if self._siblings:
             if now - self._siblings_seen > SIBLINGS_SECONDS:
                 self._take_from_siblings()

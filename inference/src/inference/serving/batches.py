@@ -68,6 +68,8 @@ class Batches:
 
     def _run(self, queue: BatchQueue, *, on_loop: bool) -> None:
         calls = queue.take()
+        for call in calls:
+            call.running = True
         lease = self._answers.registry.try_lease(queue.model)
         try:
             if lease:
@@ -95,6 +97,8 @@ class Batches:
                 self._answers.run(fit, served, run, on_loop=on_loop)
             except TooSlow:
                 served.pace.slow(time.perf_counter_ns())
+                for call in fit:
+                    call.running = False
                 queue.put_back(fit)
         return [call for call in calls if call not in fit]
 

@@ -35,7 +35,7 @@ class Exchange(Protocol):
 class Call:
     """A request of a route; it keeps neither a model nor a body alive."""
 
-    __slots__ = ("arrived", "exchange", "found", "left", "model", "pending", "version")
+    __slots__ = ("arrived", "exchange", "found", "left", "model", "pending", "running", "version")
 
     def __init__(self, exchange: Exchange, found: Found, model: str = "", version: str | None = None) -> None:
         """Note when it came; `model` empty is the default one."""
@@ -47,6 +47,7 @@ class Call:
         # Whether its client is gone, and whether it waits for a thread, or one answers it.
         self.left = False
         self.pending = False
+        self.running = False
         exchange.call = self
 
     @property

@@ -62,6 +62,10 @@ class LoopDispatcher:
     def _place(self, exchange: Exchange) -> None:
         exchange.service()
 
+    def is_queued(self, exchange: Exchange) -> bool:
+        """Return whether the first request of a connection still waits to be run."""
+        return exchange in self._arrived
+
     def forget(self, exchange: Exchange) -> bool:
         """Drop the requests of a closed connection; return whether a thread still answers its first one."""
         return False
@@ -83,6 +87,11 @@ class Dispatcher(LoopDispatcher):
         """Run or place all requests that came; return for how many seconds the I/O loop may sleep."""
         sleep = super().turn()
         return min(sleep, self._batches.turn(time.perf_counter_ns(), self.all_busy, self.wake))
+
+    def is_queued(self, exchange: Exchange) -> bool:
+        """Return whether the first request of a connection still waits to be run."""
+        call = exchange.call
+        return super().is_queued(exchange) or (call is not None and call.pending and not call.running)
 
     def forget(self, exchange: Exchange) -> bool:
         """Drop the requests of a closed connection, and end the run of the one that a thread answers."""

@@ -19,6 +19,7 @@ class Handle:
     def serve(self) -> None:
         """Answer it."""
         QUEUED.dec()
+        self.call.running = True
         self.answers.handle(self.call)
 
 
@@ -34,6 +35,7 @@ class Run:
         """Wait for the model if it is being replaced, run it, and answer."""
         QUEUED.dec()
         call = self.call
+        call.running = True
         try:
             with self.answers.registry.lease(call.model, call.version) as served:
                 self.answers.run([call], served, self.watch.on_thread([call]))
