@@ -168,6 +168,53 @@ def big_beside(path: Path, mebibytes: int, seed: int) -> None:
     onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location="weights")
 
 
+def window(path: Path) -> None:
+    """Return the largest of each three neighbours: a run on fewer elements fails."""
+    nodes = [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[3])]
+    inputs, outputs = ([value(name, TensorProto.FLOAT, [1, 1, None])] for name in ("x", "y"))
+    save(path, nodes, inputs, outputs, [])
+
+
+def endless(path: Path) -> None:
+    """Run a loop that never ends, whatever is given."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["before", "one"], ["after"])],
+        "body",
+        [value("at", TensorProto.INT64, []), value("go", TensorProto.BOOL, []),
+         value("before", TensorProto.FLOAT, [1])],
+        [value("on", TensorProto.BOOL, []), value("after", TensorProto.FLOAT, [1])],
+        [weights("one", np.ones(1, np.float32))],
+    )  # fmt: skip
+    nodes = [
+        helper.make_node("Loop", ["rounds", "", "start"], ["end"], body=body),
+        helper.make_node("Add", ["x", "end"], ["y"]),
+    ]
+    constants = [weights("rounds", np.array(2**62)), weights("start", np.zeros(1, np.float32))]
+    save(path, nodes, [value("x", TensorProto.FLOAT, [1])], [value("y", TensorProto.FLOAT, [1])], constants)
+
+
+def greedy(path: Path, elements: int) -> None:
+    """Make a tensor of so many floats at each run, and add it up."""
+    nodes = [
+        helper.make_node("Add", ["x", "elements"], ["shape"]),
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("ReduceSum", ["zeros"], ["y"], keepdims=0),
+    ]
+    constants = [weights("elements", np.array([elements]))]
+    save(path, nodes, [value("x", TensorProto.INT64, [1])], [value("y", TensorProto.FLOAT, [])], constants)
+
+
+def crashes(path: Path) -> None:
+    """`y = -2**63 / (x - 1)`: for x = 0 the result has no 64 bits, and x86-64 ends the process (SIGFPE)."""
+    nodes = [
+        helper.make_node("Sub", ["x", "one"], ["less"]),
+        helper.make_node("Div", ["least", "less"], ["y"]),
+    ]
+    constants = [weights("one", np.array([1])), weights("least", np.array([-(2**63)]))]
+    inputs, outputs = ([value(name, TensorProto.INT64, ["N"])] for name in ("x", "y"))
+    save(path, nodes, inputs, outputs, constants)
+
+
 def random(path: Path) -> None:
     """Give other numbers at each run."""
     nodes = [

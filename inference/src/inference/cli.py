@@ -13,11 +13,14 @@ from inference.check import check_bundle
 from inference.errors import Refused, SettingsError
 from inference.http.sockets import open_sockets
 from inference.logs import fields, logger
+from inference.models.check_client import CheckServer
+from inference.options import OPTIONS, Option
 from inference.process import server
-from inference.process.server import Sockets
+from inference.process.listeners import open_files
 from inference.process.signals import Stop, leave
+from inference.process.sockets import Sockets
 from inference.process.supervisor import Supervisor
-from inference.settings import OPTIONS, Option, Settings, read_settings
+from inference.settings import Settings, read_settings
 
 FAILED, USAGE = 1, 2
 
@@ -54,23 +57,28 @@ def serve(**given: Any) -> None:
     told = {key: value for key, value in given.items() if value}
     try:
         settings = read_settings(told)
+        open_files(settings)
     except SettingsError as error:
         for problem in error.problems:
             click.echo(f"inference: {problem}", err=True)
         sys.exit(USAGE)
+    checks = CheckServer()
+    if settings.workers == 1:
+        # Before there are threads. Of several workers, one that checks a version starts the process.
+        checks.fork()
     logs.set_up(settings.log_format, settings.log_level)
     logger.info("inference", extra=fields(version=__version__, **settings.public()))
-    leave(_run(settings, told))
+    leave(_run(settings, told, checks))
 
 
-def _run(settings: Settings, given: dict[str, Any]) -> int:
+def _run(settings: Settings, given: dict[str, Any], checks: CheckServer) -> int:
     publics = _open(settings.host, "--port", settings.port, settings.workers)
-    admins = _open(settings.host, "--admin-port", settings.admin_port, 1)
+    admins = _open(settings.admin_host or settings.host, "--admin-port", settings.admin_port, 1)
     if not publics or not admins:
         return FAILED
     if settings.workers > 1:
         return Supervisor(settings, given, publics, admins[0]).run()
-    return server.serve(settings, Sockets(publics[0], admins[0]), Stop())
+    return server.serve(settings, Sockets(publics[0], admins[0]), Stop(), checks)
 
 
 def _open(host: str, flag: str, port: int, number: int) -> list[socket.socket]:

@@ -96,7 +96,7 @@ def test_the_old_version_comes_back_when_the_new_one_is_refused(
     assert asking.statuses == asking.health == {200}
     assert ask(server) == before
     assert server.get("/version").json()["version"] == "v1"
-    assert server.logged("what served does so again")
+    assert server.logged("previous version restored")
 
 
 def test_says_that_both_fit_where_there_is_no_limit(volume: Volume, start: StartServer) -> None:

@@ -142,7 +142,7 @@ def test_keeps_serving_the_old_model_when_the_new_one_is_refused(
     assert sentence in serving.wait_refused("v2")
     assert serving.get("/version").json()["version"] == "v1"
     assert serving.admin("/readyz").status == 200
-    (line,) = serving.logged("refused; what served goes on")
+    (line,) = serving.logged("version rejected; the active version keeps serving")
     assert sentence in line["reason"]
     assert serving.metric("modelsidecar_inference_refused_total") == 1
     states = {row["version"]: row["state"] for row in serving.index()}
@@ -161,7 +161,7 @@ def test_lists_a_refusal_until_a_later_version_serves(volume: Volume, serving: S
     volume.point("digits", "v2")
     serving.wait_refused("v2")
     volume.point("digits", "v1")
-    eventually(lambda: serving.logged("the link is back at what serves"), "v1 again")
+    eventually(lambda: serving.logged("the link is back at the active version"), "v1 again")
     assert [row["version"] for row in serving.index()] == ["v1", "v2"]
     volume.add("digits", "v3", digits(3))
     volume.point("digits", "v3")

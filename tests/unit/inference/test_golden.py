@@ -1,7 +1,6 @@
 """The gate before traffic."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,14 @@ import models
 import pictures
 from inference.errors import ModelFault, Refused
 from inference.models.bundle import Bundle, parse_bundle
-from inference.models.execution import Execution
-from inference.models.gate import load
-from inference.models.golden import is_quick, run_examples, try_scores, warm_up
+from inference.models.golden import run_examples, try_scores, warm_up
 from inference.models.model import Model
 from inference.models.picturefiles import PictureLimits
 from inference.models.pipeline import Pipeline, build
 from inference.protocol.datatypes import BY_NAME
 from inference.protocol.signature import Signature, TensorSpec
 
-from .conftest import MakeModel, threads_of
+from .conftest import MakeModel
 
 BOUND = 10_000
 
@@ -40,33 +37,6 @@ def refusal(given: Bundle, model: Model, pipeline: Pipeline | None = None) -> st
     with pytest.raises(Refused) as caught:
         run_examples(given, model, pipeline, BOUND)
     return str(caught.value)
-
-
-@pytest.mark.parametrize("beside", [0, 8 << 20])
-@pytest.mark.parametrize(("make", "threads"), [(models.add, 1), (models.hard, 2)])
-def test_a_quick_model_is_given_one_thread_whatever_its_size(
-    tmp_path: Path, make: Callable[[Path], None], threads: int, beside: int
-) -> None:
-    make(tmp_path / "model.onnx")
-    (tmp_path / "beside").write_bytes(bytes(beside))
-    loaded = load(tmp_path, Execution(threads=2), BOUND)
-    assert threads_of(loaded.model._session) == threads
-
-
-@pytest.mark.parametrize(
-    ("make", "threads", "shares"), [(models.add, 2, False), (models.hard, 1, False), (models.hard, 2, True)]
-)
-def test_only_runs_of_several_threads_share_cpus(
-    tmp_path: Path, make: Callable[[Path], None], threads: int, shares: bool
-) -> None:
-    make(tmp_path / "model.onnx")
-    optimised = load(tmp_path, Execution(threads), BOUND, optimised=tmp_path / "model.onnx")
-    assert (optimised.model._single is not None) == shares
-    assert load(tmp_path, Execution(threads), BOUND).model._single is None
-
-
-def test_a_large_model_is_not_quick(load_model: MakeModel) -> None:
-    assert not is_quick(load_model(models.big, 64, 1))
 
 
 def test_passes_what_the_model_gives_within_tolerance(tmp_path: Path, load_model: MakeModel) -> None:

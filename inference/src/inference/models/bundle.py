@@ -16,6 +16,8 @@ LIMITS = JsonLimits(elements=50_000_000)
 DEFAULT_TOP_K = 3
 DEFAULT_TOLERANCE = 1e-4
 DEFAULT_BATCH_SIZE, DEFAULT_MAX_QUEUE, DEFAULT_TIMEOUT = 32, 128, 10.0
+# The proof that rows stay apart counts on it: a Slice that ends there has all rows.
+MAX_BATCH_SIZE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,16 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """How requests share a run: rows a run, how many may wait and how long; times in seconds."""
+    """How requests share a run: rows a run, how many may wait and how long; times in seconds.
+
+    `rows_are_independent` is the author's promise in place of the server's proof.
+    """
 
     max_batch_size: int
     max_delay: float
     max_queue: int
     timeout: float
+    rows_are_independent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +91,25 @@ class Bundle:
 
 def read_bundle(directory: Path) -> Bundle:
     """Read the `serving.json` of a bundle; without one, a Bundle that says nothing. Raises Refused."""
+    return parse_bundle(read_value(directory), directory)
+
+
+def read_value(directory: Path) -> object:
+    """Read the JSON of a bundle's `serving.json`; without one, an empty object. Raises Refused."""
     try:
         text = (directory / FILE).read_bytes()
     except FileNotFoundError:
-        return Bundle()
+        return {}
     except OSError as error:
         raise Refused(f"{FILE}: cannot be read: {error.strerror}") from None
     try:
-        value = load(text.removeprefix(BOM_UTF8), LIMITS, f"{FILE}:")
+        return load(text.removeprefix(BOM_UTF8), LIMITS, f"{FILE}:")
     except BadRequest as error:
         raise Refused(error.message) from None
     except TooLarge:
         raise Refused(
             f"{FILE}: has more than {LIMITS.elements} elements or {LIMITS.depth} levels; shorten the examples"
         ) from None
-    return parse_bundle(value, directory)
 
 
 def parse_bundle(value: object, directory: Path) -> Bundle:
@@ -175,15 +185,20 @@ def _scores(value: object) -> Scores:
 
 
 def _batching(value: object) -> Batching:
-    section = Section(value, f"{FILE}: batching", ("max_batch_size", "max_delay", "max_queue", "timeout"))
+    keys = ("max_batch_size", "max_delay", "max_queue", "timeout", "rows_are_independent")
+    section = Section(value, f"{FILE}: batching", keys)
     timeout = section.duration("timeout", DEFAULT_TIMEOUT)
     if not timeout:
         raise section.wrong("timeout", "a time longer than 0")
+    size = section.count("max_batch_size") or DEFAULT_BATCH_SIZE
+    if size > MAX_BATCH_SIZE:
+        raise section.wrong("max_batch_size", f"at most {MAX_BATCH_SIZE:,}")
     return Batching(
-        max_batch_size=section.count("max_batch_size") or DEFAULT_BATCH_SIZE,
+        max_batch_size=size,
         max_delay=section.duration("max_delay", 0.0),
         max_queue=section.count("max_queue") or DEFAULT_MAX_QUEUE,
         timeout=timeout,
+        rows_are_independent=section.flag("rows_are_independent"),
     )
 
 

@@ -1,78 +1,131 @@
-"""The way into service: a bundle is loaded, warmed up, and must reproduce its golden examples."""
+"""The check of a version: it is loaded, warmed up, and must reproduce its golden examples.
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+This runs in a process of its own (`inference.models.check_server`), for the server as for `inference check`:
+a model that never ends, takes all memory or makes onnxruntime crash does so there.
+"""
+
+import statistics
+import time
+from dataclasses import replace
 
 from inference.errors import Refused
-from inference.logs import fields, logger
 from inference.models import batches, golden, optimise
-from inference.models.bundle import Bundle, read_bundle
+from inference.models.bundle import Bundle, TensorExample, parse_bundle, read_value
 from inference.models.execution import Execution
-from inference.models.model import MODEL_FILE, Adjust, Model
+from inference.models.model import MODEL_FILE, Model
 from inference.models.pipeline import Pipeline, build
 from inference.models.room import weigh
+from inference.models.verdict import Report, Task, Verdict
+from inference.protocol.signature import TensorSpec
 
-# Bytes of a bundle.
+# Bytes of a bundle whose model is most likely quick.
 _SMALL = 4 << 20
+# To time a run: so many, or so many seconds, whichever is less.
+RUNS, RUN_SECONDS = 20, 1.0
+# What onnxruntime's errors contain when it gets no memory.
+_NO_MEMORY = ("bad_alloc", "Failed to allocate memory")
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A bundle that passed the gate."""
-
-    bundle: Bundle
-    model: Model
-    pipeline: Pipeline | None
-    most_rows: int
-
-
-def load(
-    directory: Path,
-    execution: Execution,
-    max_pixels: int,
-    released: Callable[[], None] = lambda: None,
-    optimised: Path | None = None,
-) -> Loaded:
-    """Load a bundle, warm it up and run its golden examples; raises Refused.
-
-    `optimised` is a copy of the model to load in its place. `released` is called, by any thread, once the
-    memory of the model is free again.
-    """
-    if not directory.is_dir():
-        raise Refused(f"there is no directory {directory.name}; publish the version again")
-    bundle = read_bundle(directory)
-    adjust = optimise.take_as_it_is if optimised else None
-    model, trouble, quick = _warm(optimised or directory / MODEL_FILE, execution, adjust)
-    model.released = released
+def check(task: Task) -> Verdict:
+    """Check a version; raises Refused, and MemoryError if there is too little memory."""
     try:
-        if optimised and execution.threads > 1 and not quick:
-            model.share_cpus()
-        pipeline = build(bundle, model.signature)
-        if trouble and not bundle.examples:
-            logger.warning("the warm-up on zeros fails: give examples", extra=fields(reason=trouble))
-        golden.run_examples(bundle, model, pipeline, max_pixels)
-        examples = golden.inputs_of(bundle, model.signature)
-        most_rows = batches.most_rows(bundle.batching, model, examples, quick=quick)
-    except BaseException:
-        model.close()
+        return _check(task)
+    except Refused as refused:
+        _raise_if_out_of_memory(str(refused))
         raise
-    return Loaded(bundle, model, pipeline, most_rows)
 
 
-def _warm(path: Path, execution: Execution, adjust: Adjust | None) -> tuple[Model, str | None, bool]:
-    """Load a model and run it once; return why that fails, if it does, and whether it is quick.
-
-    A quick model gets a single thread: several cost it more than they bring. Small ones mostly are quick, so
-    that they are loaded with one first; what turns out otherwise is loaded again.
-    """
-    single = replace(execution, threads=1)
-    small = weigh(path.parent).total < _SMALL
-    model = Model(path, single if small else execution, adjust)
+def _check(task: Task) -> Verdict:
+    started = time.perf_counter()
+    if not task.directory.is_dir():
+        raise Refused(f"there is no directory {task.directory.name}; publish the version again")
+    value = read_value(task.directory)
+    bundle = parse_bundle(value, task.directory)
+    small = weigh(task.directory).total < _SMALL
+    model = _load(task, quick=small)
+    # One run, and one or a few more that are timed: a slow model is not run a third time.
     trouble = golden.warm_up(model)
+    _raise_if_out_of_memory(trouble or "")
     quick = not trouble and golden.is_quick(model)
-    if quick != small and execution.threads > 1:
-        model.close()
-        model = Model(path, single if quick else execution, adjust)
-        golden.warm_up(model)
-    return model, trouble, quick
+    pipeline = build(bundle, model.signature)
+    golden.run_examples(bundle, model, pipeline, task.max_pixels)
+    # The graph is read as its author published it: a copy has operators of onnxruntime's own.
+    examples = list(golden.inputs_of(bundle, model.signature))
+    most_rows = batches.most_rows(bundle.batching, model, task.directory / MODEL_FILE, examples)
+    report = None
+    if task.report:
+        seconds = time.perf_counter() - started
+        model = model if quick == small else _load(task, quick=quick)
+        report = _report(bundle, model, pipeline, trouble, seconds)
+    assert isinstance(value, dict), value
+    serving = {key: item for key, item in value.items() if key != "examples"}
+    return Verdict(None, trouble, quick, most_rows, serving, len(bundle.examples), report=report)
+
+
+def threads(execution: Execution, *, quick: bool) -> Execution:
+    """Return how a model runs: with a single thread if it is quick, because several cost it too much."""
+    return replace(execution, threads=1) if quick else execution
+
+
+def _load(task: Task, *, quick: bool) -> Model:
+    execution = threads(task.execution, quick=quick)
+    if task.copy:
+        return Model(task.copy, execution, optimise.take_as_it_is)
+    return Model(task.directory / MODEL_FILE, execution)
+
+
+def _raise_if_out_of_memory(reason: str) -> None:
+    if any(words in reason for words in _NO_MEMORY):
+        raise MemoryError(reason)
+
+
+def _report(
+    bundle: Bundle, model: Model, pipeline: Pipeline | None, trouble: str | None, seconds: float
+) -> Report:
+    return Report(
+        inputs=[_row(spec) for spec in model.signature.inputs],
+        outputs=[_row(spec) for spec in model.signature.outputs],
+        load=seconds,
+        run=_time_a_run(bundle, model, trouble),
+        labels=len(bundle.labels),
+        warnings=_warnings(bundle, model, pipeline, trouble),
+    )
+
+
+def _row(spec: TensorSpec) -> str:
+    shape = ", ".join("any" if length == -1 else str(length) for length in spec.shape)
+    return f"{spec.name}  {spec.datatype.name} [{shape}]"
+
+
+def _time_a_run(bundle: Bundle, model: Model, trouble: str | None) -> float | None:
+    """Return the median seconds of a run on the first example, else on zeros; None if that fails."""
+    example = next((one for one in bundle.examples if isinstance(one, TensorExample)), None)
+    if not example and trouble:
+        return None
+    inputs = golden.example_inputs(example, model.signature) if example else golden.zeros(model.signature)
+    times: list[float] = []
+    while len(times) < RUNS and sum(times) < RUN_SECONDS:
+        started = time.perf_counter()
+        model.run(inputs)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _warnings(bundle: Bundle, model: Model, pipeline: Pipeline | None, trouble: str | None) -> list[str]:
+    warnings = []
+    if not bundle.examples:
+        warnings.append(
+            "serving.json has no examples: a version that answers nonsense would be served; add some"
+        )
+        if trouble:
+            warnings.append(f"a run on zeros fails, so the first request will be a slow one: {trouble}")
+    if pipeline:
+        wrong = golden.try_scores(model, pipeline)
+        if wrong:
+            warnings.append(f"a run on black pictures: {wrong}")
+    untried = batches.untried(bundle.batching, golden.inputs_of(bundle, model.signature))
+    if untried:
+        warnings.append(untried)
+    if bundle.image and not bundle.labels:
+        warnings.append("serving.json has no labels: /score answers with the numbers of the classes")
+    return warnings

@@ -19,6 +19,7 @@ from inference.protocol.values import Array, parse
 
 # The shortest of so many runs counts: others may have had the CPU.
 QUICK_RUNS = 5
+SURELY_SLOW_NS = 20 * QUICK_NS
 
 
 def warm_up(model: Model) -> str | None:
@@ -34,13 +35,20 @@ def warm_up(model: Model) -> str | None:
 
 
 def is_quick(model: Model) -> bool:
-    """Tell whether a run on zeros is so short that threads within it cost more than they bring."""
-    inputs, took = zeros(model.signature), []
+    """Return whether a run on zeros is so short that threads within it cost more than they gain.
+
+    The first short run decides, and so does the first that is surely long: its thread had the CPU, too.
+    """
+    inputs = zeros(model.signature)
     for _ in range(QUICK_RUNS):
-        started = time.perf_counter_ns()
+        started, cpu = time.perf_counter_ns(), time.thread_time_ns()
         model.run(inputs)
-        took.append(time.perf_counter_ns() - started)
-    return min(took) < QUICK_NS
+        took, cpu = time.perf_counter_ns() - started, time.thread_time_ns() - cpu
+        if took < QUICK_NS:
+            return True
+        if took > SURELY_SLOW_NS and cpu > QUICK_NS:
+            return False
+    return False
 
 
 def zeros(signature: Signature) -> dict[str, Array]:

@@ -83,7 +83,7 @@ class Registry:
         self.changed(self)
 
     def all_seen(self) -> None:
-        """Say that all that is on the volume has been looked at once."""
+        """Note that each model that was on the volume at start serves or was refused."""
         if not self.scanned:
             self.scanned = True
             self.changed(self)
@@ -110,7 +110,8 @@ class Registry:
             lacking = [name for name in self.expected if not self._entries[name].served]
             return f"not loaded: {self._whys(lacking)}" if lacking else None
         if not self.scanned:
-            return "loading"
+            whys = self._whys(name for name, entry in self._entries.items() if entry.loading)
+            return f"loading: {whys}" if whys else "loading"
         return (
             None
             if self.served()

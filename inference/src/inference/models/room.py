@@ -40,7 +40,7 @@ def weigh(directory: Path) -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a load took at most, in bytes, and how many bytes of weights it had."""
+    """What a check took at most, in bytes, and how many bytes of weights the version had."""
 
     peak: int
     weights: int
@@ -62,17 +62,41 @@ def need_to_optimise(weights: Weights) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Whether there is room for both models, and the bytes that say so; `limit` None is no limit."""
+    """Whether there is room for both models, and the bytes that decide it; `limit` None is no limit.
+
+    `waits`: there would be room if what others need now (`busy` bytes) were not in use.
+    """
 
     fits: bool
     need: int
     limit: int | None = None
     free: int | None = None
+    waits: bool = False
 
 
-def plan(memory: Memory | None, need: int) -> Plan:
-    """Decide whether `need` bytes more fit into memory."""
+def plan(memory: Memory | None, need: int, busy: int = 0) -> Plan:
+    """Decide whether `need` bytes more fit into memory, beside `busy` bytes that others are about to take."""
     if memory is None:
         return Plan(True, need)
-    free = memory.limit - memory.used - round(_RESERVE * memory.limit)
-    return Plan(need <= free, need, memory.limit, free)
+    left = _left(memory)
+    fits = need <= left - busy
+    return Plan(fits, need, memory.limit, left, waits=not fits and need <= left)
+
+
+def free(memory: Memory | None) -> int | None:
+    """Return the bytes of memory that are left below the limit, less those for requests; None: no limit."""
+    return None if memory is None else _left(memory)
+
+
+def _left(memory: Memory) -> int:
+    return memory.limit - memory.used - round(_RESERVE * memory.limit)
+
+
+def never(memory: Memory | None, need: int) -> str | None:
+    """Return why `need` bytes can never be had, however little else is loaded; None if they can."""
+    if memory is None or need <= memory.limit:
+        return None
+    return (
+        f"it needs {need:,} bytes of memory to load, and the limit of the server is {memory.limit:,} bytes; "
+        "raise the limit, or publish a smaller model"
+    )

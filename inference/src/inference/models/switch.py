@@ -1,198 +1,244 @@
-"""Puts one version in the place of another: loaded beside it where memory allows, else after it."""
+"""Replaces one version with another: the new one is checked, then loaded, and becomes the active version.
+
+It is checked and loaded beside the old one where memory allows that, else after the old one has left memory.
+All of this runs in the loader's thread. `advance` does what can be done at once; a check that runs, and a
+request that still holds the old version, wake the loader when they end.
+"""
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from inference.errors import Refused
 from inference.logs import fields, logger
 from inference.machine import memory
-from inference.machine.cgroup import Memory
-from inference.models.copies import LEAST_BYTES, Copies
-from inference.models.events import Events, NoEvents
-from inference.models.execution import Execution
-from inference.models.gate import Loaded, load
+from inference.models.changes import Active, Change, LoadContext
+from inference.models.loading import Loaded, load_counted
 from inference.models.registry import Entry, Registry, Served
-from inference.models.room import Estimate, Plan, need, need_to_optimise, plan, weigh
+from inference.models.room import Estimate, need, never, weigh
+from inference.models.space import Space
+from inference.models.verdict import Verdict
 from inference.models.volume import Target, digest
 
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a switch has at hand: how models run, where optimised copies are, what memory there is."""
-
-    execution: Execution
-    max_pixels: int
-    workers: int = 1
-    copies: Copies | None = None
-    memory: Callable[[], Memory | None] = lambda: None
-    events: Events = field(default_factory=NoEvents)
+# The most checks at the same time.
+MOST_CHECKS = 2
 
 
 @dataclass(slots=True)
 class Switch:
-    """Switches the models of a registry.
+    """Switches the models of a registry; only one thread may use it.
 
-    `released` is called, by any thread, when there is memory to give back; `made` when the optimised copy of
-    a version is there, for `use_copy`.
+    Any thread calls `freed` when there is memory to give back, `checked` with the verdict on a change, and
+    `made` when the optimised copy of a version is there. `advance` calls `refused` with the reason.
     """
 
     registry: Registry
-    means: Means
-    released: Callable[[], None]
+    context: LoadContext
+    freed: Callable[[], None]
+    checked: Callable[[Change, Verdict], None]
     made: Callable[[str, Target], None]
-    _targets: dict[str, Target] = field(default_factory=dict)
-    _replaced: dict[str, str] = field(default_factory=dict)
-    # Of the active version: set once its memory is free.
-    _gone: dict[str, threading.Event] = field(default_factory=dict)
+    refused: Callable[[str, Target, str], None]
+    clock: Callable[[], float] = time.monotonic
+    _changes: dict[str, Change] = field(default_factory=dict)
+    _active: dict[str, Active] = field(default_factory=dict)
     _lasts: dict[tuple[str, bool], Estimate] = field(default_factory=dict)
+    # Per model, the version before the active one.
+    _replaced: dict[str, str] = field(default_factory=dict)
+    _space: Space = field(init=False)
 
-    def to(self, name: str, target: Target) -> None:
-        """Take a version into service; raises Refused, and then what served before still does."""
-        copies = self.means.copies
+    def __post_init__(self) -> None:
+        """Share the table of active versions with what makes room."""
+        self._space = Space(self.registry, self.context, self._active, self.clock)
+
+    def begin(self, name: str, target: Target) -> None:
+        """Start to make a version the active one, in place of whatever the model is on its way to."""
+        self._drop(name)
+        copies = self.context.copies
         copy = copies.find(name, target) if copies else None
-        if copies and copy:
-            try:
-                self._bring(name, target, copy)
-            except Refused as refused:
-                copies.discard(name, target, str(refused))
-            else:
-                return
-        self._bring(name, target, None)
-        self._make_copy(name, target)
+        self._changes[name] = Change(name, target, copy, self.clock())
 
     def use_copy(self, name: str, target: Target) -> None:
-        """Let the optimised copy of a version serve in place of the original, if that serves still."""
-        copies = self.means.copies
+        """Start to replace the active version by its optimised copy, if it is that version still."""
+        copies, active = self.context.copies, self._active.get(name)
         copy = copies.find(name, target) if copies else None
-        serving = self._targets.get(name)
-        if not copies or not copy or not serving or serving.version != target.version:
-            return
-        room = self._plan(name, target, copy)
-        told = fields(model=name, version=target.version, **asdict(room))
-        if not room.fits:
-            logger.info(
-                "the optimised copy waits for the next start: memory has no room for both", extra=told
-            )
-            return
-        try:
-            loaded, gone = self._load(name, target, copy)
-        except Refused as refused:
-            copies.discard(name, target, str(refused))
-            return
-        served = replace(self.registry.get(name), model=loaded.model, pipeline=loaded.pipeline)
-        self.registry.put(name, served=served)
-        self._gone[name] = gone
-        logger.info("the optimised copy serves", extra=told)
+        if copy and active and active.target.version == target.version and name not in self._changes:
+            self._changes[name] = Change(name, target, copy, self.clock(), same_version=True)
+
+    def busy(self, name: str) -> bool:
+        """Return whether a model is on its way to another version."""
+        change = self._changes.get(name)
+        return change is not None and not change.same_version
+
+    def cancel(self, name: str) -> None:
+        """Stay with the active version; loads it again if it has left memory."""
+        self._drop(name)
+        self._restore(name)
 
     def forget(self, name: str) -> None:
-        """Forget a model that does not serve any more."""
-        self._targets.pop(name, None)
-        self._gone.pop(name, None)
-
-    def _bring(self, name: str, target: Target, copy: Path | None) -> None:
-        plan = self._plan(name, target, copy)
-        told = fields(model=name, version=target.version, optimised=copy is not None, **asdict(plan))
-        if plan.fits or name not in self._targets:
-            logger.info("loading", extra=told)
-            self._serve(name, target, copy)
-            return
-        logger.info("no room for both: requests wait while the new version takes the old one's", extra=told)
+        """Forget a model, which has no active version any more."""
         self._drop(name)
+        self._active.pop(name, None)
+
+    def judge(self, change: Change, verdict: Verdict) -> None:
+        """Take the verdict on a change, unless the change was dropped meanwhile."""
+        if self._changes.get(change.name) is change:
+            change.check, change.verdict = None, verdict
+
+    def advance(self) -> float | None:
+        """Do all that can be done now; return in how many seconds to look again, None if something wakes."""
+        before: list[object] = []
+        # What ends makes room for what waits, whichever comes first in the table.
+        while before != (now := self._state()):
+            before = now
+            for change in list(self._changes.values()):
+                self._try(change)
+        return self._space.look_again(self._changes)
+
+    def _state(self) -> list[object]:
+        return [(change, change.check, change.verdict) for change in self._changes.values()]
+
+    def _try(self, change: Change) -> None:
         try:
-            self._serve(name, target, copy)
-        except Refused:
-            self._restore(name)
-            raise
+            if change.check is not None:
+                return
+            if change.verdict is None:
+                self._check(change)
+            elif change.verdict.reason is not None:
+                raise Refused(change.verdict.reason)
+            else:
+                self._load(change, change.verdict)
+        except Refused as refused:
+            reason = str(refused)
+        else:
+            return
+        self._refuse(change, reason)
 
-    def _plan(self, name: str, target: Target, copy: Path | None) -> Plan:
-        last = self._lasts.get((name, copy is not None))
-        needed = need(weigh(target.directory), optimised=copy is not None, last=last)
+    def _check(self, change: Change) -> None:
+        """Start the check of a version, if there is room for it."""
+        checks = [one.need for one in self._changes.values() if one.check]
+        weights = weigh(change.target.directory)
+        self._refuse_for_ever(0 if change.copy else weights.inside)
+        last = self._lasts.get((change.name, change.copy is not None))
+        change.need = need(weights, optimised=change.copy is not None, last=last)
+        if len(checks) < MOST_CHECKS and self._has_room(change, change.need):
+            task = self._space.task(change, weights)
+            change.check = self.context.checks.start(
+                change.key(), task, lambda verdict: self.checked(change, verdict)
+            )
+
+    def _load(self, change: Change, verdict: Verdict) -> None:
+        """Load a version that its check accepted, if there is room for it."""
+        weights = weigh(change.target.directory)
+        peak = max(verdict.peak, 0 if change.copy else weights.inside)
+        self._refuse_for_ever(peak)
+        last = Estimate(peak, weights.total)
+        self._lasts[change.name, change.copy is not None] = last
+        needed = need(weights, optimised=change.copy is not None, last=last)
         # All workers load at once.
-        return plan(self.means.memory(), needed * self.means.workers)
+        if self._has_room(change, needed * self.context.workers):
+            self._serve(change, verdict)
 
-    def _serve(self, name: str, target: Target, copy: Path | None) -> None:
-        started = time.perf_counter()
-        loaded, gone = self._load(name, target, copy)
-        took = time.perf_counter() - started
-        served = Served(
-            name, target.version, digest(target.directory), datetime.now(UTC),
-            loaded.bundle, loaded.model, loaded.pipeline, loaded.most_rows,
-        )  # fmt: skip
-        before = self.registry.entries().get(name, Entry()).served
-        if before:
-            served = replace(served, pace=before.pace)
-        self._forget_metrics(name, served.version)
+    def _refuse_for_ever(self, needed: int) -> None:
+        reason = never(self.context.memory(), needed)
+        if reason:
+            raise Refused(reason)
+
+    def _has_room(self, change: Change, needed: int) -> bool:
+        busy = sum(one.need for one in self._changes.values() if one.check)
+        decided = self._space.decide(change, needed, busy)
+        if decided is None:
+            return False
+        if change.same_version and not decided.fits:
+            del self._changes[change.name]
+            message = "the optimised copy waits for the next start: memory has no room for both"
+            logger.info(message, extra=change.fields(decided))
+            return False
+        if change.verdict:
+            logger.info("loading", extra=change.fields(decided))
+        return True
+
+    def _serve(self, change: Change, verdict: Verdict) -> None:
+        loaded, gone = self._open(change.name, change.target, verdict, change.copy)
+        name, target = change.name, change.target
+        if change.same_version:
+            served = replace(self.registry.get(name), model=loaded.model, pipeline=loaded.pipeline)
+            logger.info("the optimised copy serves", extra=fields(model=name, version=target.version))
+        else:
+            served = self._served(change, loaded)
+        del self._changes[name]
+        self._active[name] = Active(target, verdict, gone)
         self.registry.put(name, served=served, refusal=None, loading=None, replacing=False)
-        self._targets[name], self._gone[name] = target, gone
-        self.means.events.loaded(name, took)
+        if change.same_version:
+            return
+        took = self.clock() - change.began
+        self.context.events.loaded(name, took)
         told = fields(model=name, version=served.version, digest=served.digest, seconds=round(took, 3))
         logger.info("serving", extra=told)
+        if verdict.trouble is not None and not verdict.examples:
+            logger.warning("the warm-up on zeros fails: give examples", extra=fields(reason=verdict.trouble))
+        if not change.copy:
+            self._space.make_copy(name, target, self.made)
+
+    def _served(self, change: Change, loaded: Loaded) -> Served:
+        before = self.registry.entries().get(change.name, Entry()).served
+        served = Served(
+            change.name, change.target.version, digest(change.target.directory), datetime.now(UTC),
+            loaded.bundle, loaded.model, loaded.pipeline, loaded.most_rows,
+        )  # fmt: skip
+        self._forget_metrics(change.name, served.version)
+        return replace(served, pace=before.pace) if before else served
 
     def _forget_metrics(self, name: str, version: str) -> None:
         """Drop what the version before the one that is replaced now has counted."""
-        replaced, gone = self._targets.get(name), self._replaced.get(name)
-        if replaced:
-            self._replaced[name] = replaced.version
+        active, gone = self._active.get(name), self._replaced.get(name)
+        if active:
+            self._replaced[name] = active.target.version
         if gone not in (None, version, self._replaced.get(name)):
-            self.means.events.forgotten(name, gone)
+            self.context.events.forgotten(name, gone)
 
-    def _load(self, name: str, target: Target, copy: Path | None) -> tuple[Loaded, threading.Event]:
-        gone = threading.Event()
+    def _open(
+        self, name: str, target: Target, verdict: Verdict, copy: Path | None
+    ) -> tuple[Loaded, threading.Event]:
+        return load_counted(name, target, verdict, self.context, copy, self.freed)
 
-        def released() -> None:
-            gone.set()
-            self.released()
-
-        try:
-            with memory.Growth() as growth:
-                loaded = load(target.directory, self.means.execution, self.means.max_pixels, released, copy)
-        except Refused:
-            raise
-        except Exception as error:
-            logger.exception("loading failed", extra=fields(model=name, version=target.version))
-            raise Refused(f"{type(error).__name__}: {error}") from None
-        self._lasts[name, copy is not None] = Estimate(growth.peak, weigh(target.directory).total)
-        return loaded, gone
+    def _refuse(self, change: Change, reason: str) -> None:
+        copies = self.context.copies
+        if change.copy and copies:
+            copies.discard(change.name, change.target, reason)
+            change.copy = change.verdict = None
+            if change.same_version:
+                del self._changes[change.name]
+            return
+        del self._changes[change.name]
+        self._restore(change.name)
+        self.refused(change.name, change.target, reason)
 
     def _drop(self, name: str) -> None:
-        """Take the model that serves out of memory, once its last request is done."""
-        self.registry.vacate(name)
-        if not self._gone[name].wait(self.registry.swap_wait):
-            logger.warning(
-                "a request still holds the old version; loading all the same", extra=fields(model=name)
-            )
-        memory.trim()
+        change = self._changes.pop(name, None)
+        if change and change.check:
+            change.check.cancel()
 
     def _restore(self, name: str) -> None:
-        """Load what was dropped again."""
-        memory.trim()
-        target = self._targets[name]
-        copy = self.means.copies.find(name, target) if self.means.copies else None
-        told = fields(model=name, version=target.version)
-        try:
-            loaded, self._gone[name] = self._load(name, target, copy)
-        except Refused as refused:
-            self.registry.put(name, served=None, replacing=False)
-            self.forget(name)
-            logger.error(
-                "what served does not load again", extra={"fields": told["fields"] | {"reason": str(refused)}}
-            )
+        """Load the active version again, if it has left memory."""
+        active = self._active.get(name)
+        if active is None or active.leaves_by is None:
             return
+        memory.trim()
+        told = fields(model=name, version=active.target.version)
+        try:
+            copies = self.context.copies
+            copy = copies.find(name, active.target) if copies else None
+            loaded, active.gone = self._open(name, active.target, active.verdict, copy)
+        except Refused as refused:
+            self._active.pop(name)
+            self.registry.put(name, served=None, replacing=False)
+            told["fields"]["reason"] = str(refused)
+            logger.error("the previous version cannot be loaded again", extra=told)
+            return
+        active.leaves_by = None
         served = replace(self.registry.get(name), model=loaded.model, pipeline=loaded.pipeline)
         self.registry.put(name, served=served, replacing=False)
-        logger.info("what served does so again", extra=told)
-
-    def _make_copy(self, name: str, target: Target) -> None:
-        copies, weights = self.means.copies, weigh(target.directory)
-        if not copies or weights.total < LEAST_BYTES:
-            return
-        room = plan(self.means.memory(), need_to_optimise(weights))
-        if room.fits:
-            copies.start(name, target, lambda: self.made(name, target))
-        else:
-            told = fields(model=name, version=target.version, **asdict(room))
-            logger.info("no optimised copy is made: memory has no room for that", extra=told)
+        logger.info("previous version restored", extra=told)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from inference.settings import NAME
+from inference.options import NAME
 
 LINK = "current"
 

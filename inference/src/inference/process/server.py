@@ -2,57 +2,53 @@
 
 import gc
 import os
-import socket
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import onnxruntime
 
-from inference.api.admin import make_admin
-from inference.api.app import create_app
 from inference.http.listener import Listener
 from inference.logs import fields, logger
-from inference.machine import cgroup, cpu, memory
+from inference.machine import cgroup, cpu, memory, process
 from inference.machine.cgroup import Place
+from inference.models.changes import LoadContext
+from inference.models.check_client import CheckServer
+from inference.models.checks import Checks
 from inference.models.copies import Copies
 from inference.models.execution import Execution, find_libraries, stalls_while_loading
 from inference.models.loader import Loader
 from inference.models.registry import Registry
-from inference.models.switch import Means
+from inference.models.shared_verdicts import SharedVerdicts
 from inference.models.watch import Watch
 from inference.observe import board, metrics
-from inference.observe.exposition import State, rows
+from inference.observe.exposition import rows
 from inference.observe.model_events import ModelMetrics
 from inference.observe.observer import Observer
 from inference.observe.sinks import sinks
+from inference.process.listeners import make_listeners
 from inference.process.signals import Stop
-from inference.serving.calls import Direct
-from inference.serving.dispatch import Dispatcher, LoopDispatcher
+from inference.process.sockets import Sockets
 from inference.settings import Settings
 
-ADMIN_MAX_BODY = 1 << 16
 # New lists, dicts and the like that are still there.
 _COLLECT_AFTER = 50_000
 _CURE = fields(cure="give probes more time than a load takes, or several --workers")
 
 
-@dataclass(frozen=True, slots=True)
-class Sockets:
-    """The two listening sockets, and those of the other workers that clients come to."""
-
-    public: socket.socket
-    admin: socket.socket
-    siblings: tuple[socket.socket, ...] = ()
-
-
 def serve(
-    settings: Settings, sockets: Sockets, stop: Stop, worker: int = 0, *, only_when_ready: bool = False
+    settings: Settings,
+    sockets: Sockets,
+    stop: Stop,
+    checks: CheckServer,
+    worker: int = 0,
+    *,
+    only_when_ready: bool = False,
 ) -> int:
     """Serve until a signal; return the exit code.
 
+    `checks` checks new versions in processes of their own.
     `worker`: its number among those that share the ports, 0 if it has them alone.
     `only_when_ready`: accept nothing before models are loaded, since other workers can.
     """
@@ -62,15 +58,17 @@ def serve(
     one_arena = limit is not None and memory.one_arena()
     budget = cpu.budget(cpu.allowed_cpus(), settings.workers, settings.threads, settings.concurrency)
     registry = _registry(settings, worker)
-    loader = Loader(settings.volume, registry, _means(settings, budget))
-    observer = Observer(*sinks(settings.access_log, os.environ))
-    public, admin = _listeners(settings, sockets, loader, budget, observer)
+    loader = Loader(settings.volume, registry, _load_context(settings, budget, checks, worker))
+    # First versions are checked while the rest starts.
     watch = _follow(settings, loader)
+    observer = Observer(*sinks(settings.access_log, os.environ))
+    public, admin = make_listeners(settings, sockets, loader, budget, observer, limit)
     while only_when_ready and registry.unloaded_reason() and not stop.wait(0.1):
         pass
     if worker:
         threading.Thread(target=_settle, args=(stop,), name="metrics", daemon=True).start()
-    public.start()
+    if not stop.is_set():
+        public.start()
     admin.start()
     ports = fields(
         port=public.socket.getsockname()[1],
@@ -90,7 +88,8 @@ def serve(
     _end(settings, registry, public)
     watch.stop()
     loader.stop()
-    admin.drain(1)
+    # Workers share the admin socket: the others still answer there.
+    admin.drain(1, refuse=not worker)
     observer.close()
     return 0
 
@@ -125,30 +124,19 @@ def _settle(stop: Stop) -> None:
         metrics.settle()
 
 
-def _means(settings: Settings, budget: cpu.Budget) -> Means:
+def _load_context(settings: Settings, budget: cpu.Budget, checks: CheckServer, worker: int) -> LoadContext:
     find_libraries(settings.provider)
-    return Means(
+    shared = SharedVerdicts(Path(os.environ[metrics.MULTIPROCESS])) if worker else None
+    return LoadContext(
         Execution(budget.threads, settings.provider),
         settings.max_pixels,
+        Checks(checks, shared),
+        settings.load_timeout,
         settings.workers,
         Copies(settings.cache, settings.cache_size) if settings.cache else None,
         lambda: cgroup.memory(Place()),
+        process.available,
         ModelMetrics(),
-    )
-
-
-def _listeners(
-    settings: Settings, sockets: Sockets, loader: Loader, budget: cpu.Budget, observer: Observer
-) -> tuple[Listener, Listener]:
-    registry = loader.registry
-    control = loader.control if settings.repository_control else None
-    app = create_app(registry, observer, settings.max_pixels, settings.max_body, control)
-    direct = Direct(registry, observer, settings.max_pixels, settings.max_body)
-    work = Dispatcher(budget.concurrency, settings.queue, direct)
-    admin = make_admin(registry, State(registry, budget), settings.triton_metrics)
-    return (
-        Listener(app, sockets.public, work, observer, settings.max_body, sockets.siblings),
-        Listener(admin, sockets.admin, LoopDispatcher(), Observer(), ADMIN_MAX_BODY),
     )
 
 

@@ -15,7 +15,9 @@ def main(argument: str) -> NoReturn:
     """Serve on the sockets of the supervisor until it says to end, or is gone."""
     stop = Stop()
     # After the signals: these imports take most of the start, and SIGTERM or SIGQUIT may come meanwhile.
-    from inference.process.server import Sockets, serve
+    from inference.models.check_client import CheckServer
+    from inference.process.server import serve
+    from inference.process.sockets import Sockets
     from inference.settings import read_settings
 
     told = json.loads(argument)
@@ -25,7 +27,7 @@ def main(argument: str) -> NoReturn:
     threading.Thread(target=_follow_supervisor, args=(stop,), name="supervisor", daemon=True).start()
     public, admin, *siblings = (socket.socket(fileno=number) for number in told["sockets"])
     sockets = Sockets(public, admin, tuple(siblings))
-    leave(serve(settings, sockets, stop, told["number"], only_when_ready=told["again"]))
+    leave(serve(settings, sockets, stop, CheckServer(), told["number"], only_when_ready=told["again"]))
 
 
 def _follow_supervisor(stop: Stop) -> None:
