@@ -16,7 +16,7 @@ LEANT_ON = [
         "channel.HTTPChannel.service",
         "f73afa13748e1128",
         "Connection.answer: takes the first of `requests`, makes a task, and adds the next one; when it does "
-        "no more than that, Connection._send_at_once does it",
+        "no more than that, send_at_once does it",
     ),
     (
         "channel.HTTPChannel.handle_write",
@@ -54,7 +54,7 @@ LEANT_ON = [
     (
         "wasyncore.dispatcher.send",
         "1f089e74390268a3",
-        "Connection._send_at_once: returns how much was sent, and does not close",
+        "send_at_once: returns how much was sent, and does not close",
     ),
     (
         "task.WSGITask.get_environment",

@@ -15,7 +15,7 @@ from inference.api.table import Table
 from inference.messages import Reply, Request, all_headers
 from inference.observe import metrics
 from inference.observe.observer import Asked, Observer
-from inference.settings import NAME
+from inference.options import NAME
 
 
 class NameConverter(BaseConverter):
