@@ -243,10 +243,12 @@ BOMB = gzip.compress(b'{"x":[' + b"[]," * 22_000_000 + b"1]}", 9)
 def test_a_bomb_of_json_is_refused_without_the_memory_for_it(server: Server, path: str) -> None:
     before = resident(server.process.pid, "VmHWM")
     answer = server.request("POST", path, BOMB, {**JSON, "Content-Encoding": "gzip"})
-    assert (answer.status, "--max-expansion" in answer.error) == (413, True)
+    small = path.endswith("index")
+    limit = "65536 bytes" if small else "--max-expansion"
+    assert (answer.status, limit in answer.error) == (413, True)
     body = json.dumps({"inputs": [[]] * 3_000_000}).encode()
     answer = server.request("POST", path, body, JSON)
-    limit = "65536 bytes" if path.endswith("index") else "--max-json-elements"
+    limit = "65536 bytes" if small else "--max-json-elements"
     assert (answer.status, limit in answer.error) == (413, True)
     # The body, its copies, and no object for any of its elements.
     assert resident(server.process.pid, "VmHWM") - before < 64 * 1024

@@ -217,7 +217,7 @@ def test_a_client_that_reads_nothing_does_not_block_others(server: Server) -> No
 
 
 def test_requests_of_clients_that_vanished_are_not_run(busy: Server) -> None:
-    with connected(busy, rounds(1000)) as first:
+    with connected(busy, rounds(10_000)) as first:
         eventually(lambda: waiting(busy) == (1, 0), "one to run")
         with crowd(busy, 3, rounds(100)):
             eventually(lambda: waiting(busy) == (1, 3), "three to wait")

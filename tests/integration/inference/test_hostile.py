@@ -78,7 +78,9 @@ def test_a_client_that_goes_away_frees_its_place_in_the_queue(volume: Volume, st
     wait_in_flight(server, 1)
     with closing(connect(server)) as gone:
         body = json.dumps(rounds(1)).encode()
-        gone.sendall(b"POST %s HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (PATH.encode(), len(body), body))
+        gone.sendall(
+            b"POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (PATH.encode(), len(body), body)
+        )
         wait_queued(server, 1)
     wait_queued(server, 0)
     queued = Asking(server, 1)

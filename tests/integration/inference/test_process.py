@@ -115,7 +115,7 @@ def test_turns_away_what_the_queue_cannot_hold_while_health_answers(start: Start
     answer = server.post(PATH, rounds(1))
     assert answer.status == 503
     assert answer.headers["retry-after"] == "1"
-    assert answer.error == "the server is busy: 2 requests wait already; try again"
+    assert answer.error == "model 'slow' is busy: 2 requests wait already; try again"
     for path in ("/", "/v2/health/live", "/v2/health/ready", "/v2/models/slow/ready", "/version"):
         assert server.get(path).status == 200
     assert server.post("/v2/repository/index", {}).status == 200

@@ -80,8 +80,11 @@ class Answers:
         extra = self._observer.answered(lambda: asked(call), identity, route, model, reply, took)
         if self._origins:
             extra = (*extra, *cors_headers(self._origins, headers.get("ORIGIN")))
-        call.pending = False
         call.exchange.answer(reply, extra)
+        # Only now: a connection that closes leaves its requests to the thread that answers the first of them.
+        call.pending = False
+        if not call.exchange.connected:
+            call.exchange.forget_requests()
 
     def answer_unrouted(self, exchange: Exchange, reply: Reply) -> None:
         """Send the reply to a request that no route takes."""
