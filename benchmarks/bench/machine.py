@@ -31,7 +31,7 @@ def versions(bench: Bench) -> dict[str, str]:
     found = {name: version(name) for name in _OURS}
     for peer in bench.peers:
         lock = (setup.HERE / "peers" / peer.directory / "requirements.txt").read_text().splitlines()
-        wanted = {"rayserve": "ray"}.get(peer.directory, peer.directory)
+        wanted = {"rayserve": "ray", "triton": "nvidia-pytriton"}.get(peer.directory, peer.directory)
         found |= dict(line.split("==") for line in lock if line.startswith(f"{wanted}=="))
     return found
 

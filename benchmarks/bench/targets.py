@@ -38,6 +38,7 @@ class Peer:
 
 PEERS = (
     Peer("FastAPI by hand", "fastapi"),
+    Peer("Triton", "triton", raw="v2"),
     Peer("MLServer", "mlserver", raw=None),
     Peer("KServe", "kserve", raw="v2"),
     Peer("BentoML", "bentoml", ("bentoml", "serve", "server:Served", "--port", "{port}"), raw=None),
