@@ -1,26 +1,25 @@
-"""Several requests as one run of the model: which may share it, how they are joined, and taken apart. Pure.
+"""Several requests as one run of the model: which may share it, how they are joined, and taken apart.
 
-A model is run on several requests at once only if it treats each row of its first dimension for itself. Its
-signature does not tell, so that is tried when it is loaded.
+A model is run on several requests at once only if its bundle asks for it, and each row of its first dimension
+is shown to be computed for itself: by a walk over its graph, or by its author's promise.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from inference.errors import BadRequest, Refused
 from inference.models.bundle import Batching
+from inference.models.graph.walk import why_mixed
 from inference.models.model import Model
-from inference.protocol.datatypes import BYTES
-from inference.protocol.signature import VARIABLE, Signature, TensorSpec
+from inference.protocol.signature import VARIABLE, Signature
 from inference.protocol.tensors import InferRequest
 from inference.protocol.values import Array
 
-# How many rows the I/O loop gives to one run of a model whose bundle does not say.
-MAX_ROWS = 64
-# Rows that are tried when a model is loaded.
-TRIED = 3
+# How many rows of the examples the trial runs together, and each of them alone.
+TRIED = 32
 
 
 def fixed(signature: Signature) -> str | None:
@@ -33,11 +32,17 @@ def fixed(signature: Signature) -> str | None:
 
 
 def rows(request: InferRequest) -> int:
-    """Return the rows of a request to a model that can batch; -1 if it must run alone."""
+    """Return the rows of a request to a model that can batch; -1 if it must run alone.
+
+    A tensor of rows without elements runs alone: the walk over the graph counts on it.
+    """
     if request.alone:
         return -1
     lengths = {array.shape[0] for array in request.inputs.values()}
-    return lengths.pop() if len(lengths) == 1 else -1
+    if len(lengths) != 1:
+        return -1
+    (length,) = lengths
+    return length if not length or all([array.size for array in request.inputs.values()]) else -1
 
 
 def key(request: InferRequest) -> object:
@@ -81,71 +86,98 @@ def split(outputs: Mapping[str, Array], sizes: Sequence[int]) -> list[dict[str, 
 
 
 def most_rows(
-    batching: Batching | None, model: Model, examples: Iterable[Mapping[str, Array]], *, quick: bool
+    batching: Batching | None, model: Model, file: Path, examples: Iterable[Mapping[str, Array]]
 ) -> int:
-    """Return how many rows of several requests may share a run; 1: none. Raises Refused if they should.
+    """Return how many rows of several requests may share a run; 1: none, as without `batching`.
 
-    Without `batching` it is for a quick model, whose requests the I/O loop serves together.
+    `file` is the model as its author published it, `examples` are the inputs of the golden examples. Raises
+    Refused if the bundle asks for `batching` and rows may not stay apart.
     """
     if batching is None:
-        return MAX_ROWS if quick and why_not(model) is None else 1
-    reason = why_not(model, examples)
+        return 1
+    reason = fixed(model.signature)
     if reason:
-        raise Refused(f"serving.json: batching: {reason}")
+        _refuse(f"{reason}: a batch needs a first dimension of any length in all of them")
+    if not batching.rows_are_independent:
+        reason = why_mixed(file)
+        if reason:
+            _refuse(f"{reason}. {_CURE}")
+    for inputs in trials(model.signature, examples, min(TRIED, batching.max_batch_size)):
+        reason = differs(model, inputs)
+        if reason:
+            _refuse(reason)
     return batching.max_batch_size
 
 
-def why_not(model: Model, examples: Iterable[Mapping[str, Array]] = ()) -> str | None:
-    """Say why a model may not run several requests at once; None if it may.
+_CURE = (
+    "Remove `batching`; or, if you know that no row depends on another one, "
+    'add "rows_are_independent": true to it'
+)
 
-    It is tried on made-up rows, or, if it fails on those, on the inputs of examples.
+
+def _refuse(reason: str) -> None:
+    raise Refused(f"serving.json: batching: {reason}")
+
+
+def untried(batching: Batching | None, examples: Iterable[Mapping[str, Array]]) -> str | None:
+    """Return a warning if nothing but the author's promise tells that rows stay apart; None if more does."""
+    if batching is None or not batching.rows_are_independent or any(True for _ in examples):
+        return None
+    return (
+        "serving.json: batching.rows_are_independent: no example has tensors, so nothing shows that requests "
+        "which share a run get their own answers; add an example of several rows"
+    )
+
+
+def trials(
+    signature: Signature, examples: Iterable[Mapping[str, Array]], most: int = TRIED
+) -> Iterator[dict[str, Array]]:
+    """Yield rows of the examples that requests could have in one run: joined where their shapes are equal.
+
+    At most `most` rows in all; a row that has no other beside it comes twice.
     """
-    wrong = fixed(model.signature)
-    if wrong:
-        return f"{wrong}: a batch needs a first dimension of any length in all of them"
-    tried = "it fails on made-up inputs; give an example with tensors, by which that can be tried"
-    for inputs in (_made_up(model.signature), *examples):
-        try:
-            return _differs(model, inputs)
-        except BadRequest:
-            continue
-    return tried
+    names = {spec.name for spec in signature.inputs}
+    groups: dict[object, list[InferRequest]] = {}
+    for inputs in examples:
+        # A request that gives an optional input runs alone, and so does one without rows.
+        request = InferRequest(None, dict(inputs), ())
+        if inputs.keys() == names and rows(request) > 0:
+            groups.setdefault(key(request), []).append(request)
+    left = most
+    for group in groups.values():
+        joined = join(group)
+        count = min(left, len(next(iter(joined.values()))))
+        left -= count
+        if count == 1:
+            yield {name: np.concatenate([array[:1], array[:1]]) for name, array in joined.items()}
+        elif count:
+            yield {name: array[:count] for name, array in joined.items()}
 
 
-def _made_up(signature: Signature) -> dict[str, Array]:
-    return {spec.name: _numbers(spec) for spec in signature.inputs}
-
-
-def _numbers(spec: TensorSpec) -> Array:
-    shape = [TRIED, *(1 if length == VARIABLE else length for length in spec.shape[1:])]
-    if spec.datatype is BYTES:
-        return np.full(shape, "a", object)
-    random = np.random.default_rng(1)
-    # Whole numbers may be places in a table, which may be short.
-    whole = spec.datatype.dtype.kind in "iub"
-    values = random.integers(0, 2, shape) if whole else random.standard_normal(shape)
-    return np.asarray(values.astype(spec.datatype.dtype))
-
-
-def _differs(model: Model, inputs: Mapping[str, Array]) -> str | None:
-    """Run rows together and each alone; say which output is not the same. Raises BadRequest."""
-    parts = [{name: array[at : at + 1] for name, array in inputs.items()} for at in range(_length(inputs))]
-    together = model.run({name: np.concatenate([array, array]) for name, array in inputs.items()})
-    alone = [model.run(part) for part in parts] * 2
+def differs(model: Model, inputs: Mapping[str, Array]) -> str | None:
+    """Run rows together and each alone; return which output is not the same, None if all are."""
+    count = len(next(iter(inputs.values())))
+    try:
+        together = model.run(inputs)
+    except BadRequest as error:
+        return f"a run of {count} rows of the examples fails: {error.message}"
+    try:
+        alone = [
+            model.run({name: array[at : at + 1] for name, array in inputs.items()}) for at in range(count)
+        ]
+    except BadRequest as error:
+        return f"a run of one row of the examples fails, and one of {count} rows does not: {error.message}"
     for name, array in together.items():
-        if array.shape[:1] != (len(alone),):
-            return f"output {name!r} has shape {list(array.shape)} for {len(alone)} rows"
-        joined = np.concatenate([outputs[name] for outputs in alone])
-        if not _same(array, joined):
-            return f"output {name!r} of a row depends on the other rows"
+        if array.shape[:1] != (count,):
+            return f"output {name!r} has shape {list(array.shape)} for {count} rows of the examples"
+        parts = [outputs[name] for outputs in alone]
+        if not all(_same(array[at : at + 1], part) for at, part in enumerate(parts)):
+            return f"output {name!r} of a row of the examples depends on the other rows"
     return None
 
 
-def _length(inputs: Mapping[str, Array]) -> int:
-    lengths = {array.shape[0] for array in inputs.values()}
-    if len(lengths) != 1:
-        raise BadRequest(f"the inputs have {sorted(lengths)} rows")
-    return int(lengths.pop())
+def _row(inputs: Mapping[str, Array], at: int) -> dict[str, Array]:
+    return {name: array[at : at + 1] for name, array in inputs.items()}
 
 
 def _same(a: Any, b: Any) -> bool:
