@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference.machine.cgroup import Group, Place, groups
+from servers import eventually
 
 
 @contextmanager
@@ -30,6 +31,13 @@ def limited(mebibytes: int) -> Iterator[list[str]]:
 
 
 def _remove(directory: Path) -> None:
-    for pid in (directory / "cgroup.procs").read_text().split():
-        (directory.parent / "cgroup.procs").write_text(pid)
-    directory.rmdir()
+    """Remove a group once its last process, that of a check maybe, has ended with its server."""
+
+    def removed() -> bool:
+        try:
+            directory.rmdir()
+        except OSError:  # busy
+            return False
+        return True
+
+    eventually(removed, f"{directory} is empty")

@@ -1,8 +1,12 @@
 """`inference check`."""
 
+import platform
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 import models
 from servers import DEADLINE_SECONDS
@@ -37,6 +41,20 @@ def test_refuses_a_bundle_that_fails_its_example(volume: Volume) -> None:
 def test_refuses_a_bundle_without_a_model(volume: Volume) -> None:
     result = check(volume.add("sums", "v1", None))
     assert (result.returncode, result.stderr) == (1, "refused: the bundle has no model.onnx; add it\n")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other CPUs divide without an exception")
+def test_refuses_a_bundle_that_makes_onnxruntime_crash(volume: Volume) -> None:
+    result = check(volume.add("crashes", "v1", models.crashes))
+    assert (result.returncode, result.stdout, result.stderr) == (
+        1, "", "refused: onnxruntime crashed while loading or running it (signal 8)\n"
+    )  # fmt: skip
+
+
+def test_refuses_a_bundle_that_takes_more_memory_than_there_is(volume: Volume) -> None:
+    result = check(volume.add("greedy", "v1", partial(models.greedy, elements=10**15)))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("refused: it needs more memory than the ")
 
 
 def test_warns_of_a_bundle_without_examples(volume: Volume) -> None:

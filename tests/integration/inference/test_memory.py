@@ -99,6 +99,36 @@ def test_the_old_version_comes_back_when_the_new_one_is_refused(
     assert server.logged("previous version restored")
 
 
+@pytest.mark.parametrize("mebibytes", [100, 1000])
+def test_a_version_that_takes_more_memory_than_is_free_is_refused_under_a_limit(
+    small: list[str], volume: Volume, start: StartServer, mebibytes: int
+) -> None:
+    volume.add("digits", "v1", partial(models.big, mebibytes=MODEL_MIB, seed=1))
+    volume.point("digits", "v1")
+    server = start("--poll", "1h", prefix=small).wait_ready()
+    asking = Asking(server)
+    volume.add("digits", "v2", partial(models.greedy, elements=mebibytes << 18))
+    volume.point("digits", "v2")
+    reason = server.wait_refused("v2")
+    asking.end()
+    assert "more memory than the" in reason
+    assert asking.statuses == asking.health == {200}
+
+
+def test_a_version_that_the_limit_can_never_hold_is_refused_at_once(
+    small: list[str], volume: Volume, start: StartServer
+) -> None:
+    volume.add("digits", "v1", partial(models.big, mebibytes=LIMIT_MIB + 10, seed=1))
+    volume.point("digits", "v1")
+    server = start("--poll", "1h", prefix=small)
+    size = (volume.root / "digits/versions/v1/model.onnx").stat().st_size
+    assert server.wait_refused("v1") == (
+        f"it needs {size:,} bytes of memory to load, and the limit of the server is {LIMIT_MIB << 20:,} "
+        "bytes; raise the limit, or publish a smaller model"
+    )
+    assert server.admin("/readyz").status == 503
+
+
 def test_says_that_both_fit_where_there_is_no_limit(volume: Volume, start: StartServer) -> None:
     volume.add("digits", "v1", models.classifier)
     volume.point("digits", "v1")

@@ -17,6 +17,7 @@ from inference.models.check_client import CheckServer
 from inference.models.checks import Cancelled, Check, Checks
 from inference.models.execution import Execution
 from inference.models.verdict import Limits, Task, Verdict
+from processes import alive, children, command
 from servers import DEADLINE_SECONDS, eventually
 
 MIB = 1 << 20
@@ -42,22 +43,9 @@ def task(tmp_path: Path) -> Callable[..., Task]:
     return make
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has forked."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def server_pids() -> list[int]:
-    return [
-        pid for pid in children(os.getpid()) if b"check_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    """Return the processes that check versions for this one."""
+    return [pid for pid in children(os.getpid()) if "check_server" in command(pid)]
 
 
 def test_accepts_a_sound_version(server: CheckServer, task: Callable[..., Task]) -> None:

@@ -27,6 +27,7 @@ import orjson
 from inference.errors import Refused
 from inference.machine import process
 from inference.models import gate
+from inference.models.execution import find_libraries
 from inference.models.verdict import OUT_OF_MEMORY, Limits, Outcome, Task, refused
 
 # How often the memory and the time of a check are looked at.
@@ -215,6 +216,7 @@ def _run(task: Task, verdict: int, stderr: int) -> NoReturn:
         os.closerange(_VERDICT + 1, 1 << 16)
         if task.limits.memory is not None:
             process.limit_data(task.limits.memory + task.limits.memory // 2 + task.limits.mapped + _RESERVED)
+        find_libraries(task.execution.provider)
         status = _check(task)
     except BaseException:
         traceback.print_exc()

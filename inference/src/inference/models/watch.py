@@ -1,6 +1,7 @@
 """Tells of changes on the volume as they happen. A slow poll beside it finds what events miss."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from watchdog.events import (
@@ -34,38 +35,50 @@ class Watch:
     Never the link itself, nor anything behind it: a watch there goes deaf with the first switch.
     """
 
-    def __init__(self, volume: Path, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        volume: Path,
+        wake: Callable[[], None],
+        make_observer: Callable[[], BaseObserver] = Observer,
+    ) -> None:
         """Start to watch; without inotify this warns, and the poll is all there is."""
         self._volume = volume
         self._handler = _Handler(wake)
-        self._observer: BaseObserver | None = Observer()
-        self._observer.daemon = True
-        # None: it cannot be watched, which is told once.
+        # None: it cannot be watched, which is logged once.
         self._watched: dict[Path, ObservedWatch | None] = {}
+        self._observer: BaseObserver | None = None
         try:
-            self._observer.start()
-        except OSError as error:
-            self._observer = None
+            observer = make_observer()
+            observer.daemon = True
+            observer.start()
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started
             logger.warning("no events, only polling", extra=fields(reason=str(error)))
+        else:
+            self._observer = observer
 
     def refresh(self) -> None:
-        """Watch what is new on the volume, and forget what is gone."""
+        """Watch what is new on the volume, and forget what is gone; raises OSError if it cannot be read."""
         if self._observer is None:
             return
         present = {self._volume, *(path for path in self._volume.iterdir() if path.is_dir())}
         for path in self._watched.keys() - present:
             if watch := self._watched.pop(path):
-                self._observer.unschedule(watch)
+                self._remove(self._observer, watch)
         for path in present - self._watched.keys():
             self._add(self._observer, path)
 
     def _add(self, observer: BaseObserver, path: Path) -> None:
         try:
             self._watched[path] = observer.schedule(self._handler, str(path), recursive=False)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             self._watched[path] = None
             told = fields(path=path, reason=str(error))
             logger.warning("cannot watch a directory; polling finds its changes", extra=told)
+
+    def _remove(self, observer: BaseObserver, watch: ObservedWatch) -> None:
+        # The directory is gone, and with it what watched it, maybe already.
+        with suppress(OSError, KeyError, RuntimeError):
+            observer.unschedule(watch)
 
     def stop(self) -> None:
         """Stop to watch."""
