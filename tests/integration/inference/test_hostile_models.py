@@ -32,6 +32,10 @@ def publish(volume: Volume, model: str, make: Callable[[Path], None], version: s
     volume.point(model, version)
 
 
+def broken(path: Path) -> None:
+    path.write_text("no model")
+
+
 def infer(server: Server) -> int:
     return server.post("/v2/models/digits/infer", {"inputs": [PICTURE]}).status
 
@@ -136,7 +140,7 @@ def test_of_several_workers_one_checks_a_version(volume: Volume, start: StartSer
         return [check for pid in servers for check in children(pid)]
 
     eventually(lambda: len(checks()) == 1, "one checks")
-    publish(volume, "broken", lambda path: path.write_text("no model"))
+    publish(volume, "broken", broken)
     message = "version rejected; the active version keeps serving"
     lines: list[Any] = eventually(lambda: _two(server.logged(message)), "both refuse")
     assert {line["reason"] for line in lines} == {lines[0]["reason"]}
