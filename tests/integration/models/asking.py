@@ -13,7 +13,7 @@ Array = NDArray[Any]
 Ask = Callable[..., dict[str, Array]]
 # The fraction that a served answer may differ by from bare onnxruntime's, whose threads are other ones.
 TOLERANCE = 1e-5
-_DATATYPES = {"float32": "FP32", "int64": "INT64"}
+_DATATYPES = {"float32": "FP32", "int32": "INT32", "int64": "INT64"}
 
 
 def raw(server: Server, model: str, **inputs: Array) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from servers import Server
 
 from . import asking, sounds
 from .asking import Array, assert_same
-from .bundles import BUNDLES, Bare
+from .bundles import BUNDLES, FILES, Bare, ends
 from .conftest import VERSION
 from .test_pictures import rgb
 from .words import tokens
@@ -23,6 +23,7 @@ def inputs() -> dict[str, dict[str, Array]]:
         "pictures": {"rgb": rgb("flower")},
         "speech": {"input": chunk, "state": sounds.silence(1), "sr": np.array(sounds.RATE)},
         "sentences": tokens(["Which of the models am I for?"]),
+        "files": {"bytes": ends(FILES["python"])},
     }
 
 
@@ -34,6 +35,28 @@ def test_each_client_gets_the_answer_of_its_model(
         answers = list(clients.map(lambda name: asking.raw(server, name, **inputs[name]), names))
     for name, answer in zip(names, answers, strict=True):
         assert_same(answer, alone[name](**inputs[name]))
+
+
+SENTENCES = [
+    "one",
+    "a longer sentence about models",
+    "and one more",
+    "cats",
+    "no two of these have equal words",
+]
+
+
+def test_rows_of_other_clients_in_a_batch_change_no_answer(server: Server, alone: dict[str, Bare]) -> None:
+    # Sentences of equal length and files share runs of their models; so the rounding differs, and no more.
+    padded = tokens(SENTENCES)
+    rows = [{name: array[at : at + 1] for name, array in padded.items()} for at in range(len(SENTENCES))]
+    asked = [("files", {"bytes": ends(data)}) for data in FILES.values()] + [
+        ("sentences", row) for row in rows
+    ]
+    with ThreadPoolExecutor(3 * len(asked)) as clients:
+        answers = list(clients.map(lambda one: asking.raw(server, one[0], **one[1]), asked * 3))
+    for (name, given), answer in zip(asked * 3, answers, strict=True):
+        assert_same(answer, alone[name](**given))
 
 
 def test_all_are_listed_and_told_apart(server: Server) -> None:

@@ -85,9 +85,11 @@ def test_an_output_with_other_rows_is_not_taken_apart() -> None:
 def judge(load_model: MakeModel, tmp_path: Path) -> Callable[..., int]:
     """Return a function that tells how many rows may share a run of a model in text form."""
 
-    def run(text: str, *examples: dict[str, Any], batching: Batching | None = BATCHING) -> int:
+    def run(
+        text: str, *examples: dict[str, Any], batching: Batching | None = BATCHING, tolerance: float = 1e-4
+    ) -> int:
         model = load_model(graphs.save, text)
-        return batches.most_rows(batching, model, tmp_path / "model.onnx", examples)
+        return batches.most_rows(batching, model, tmp_path / "model.onnx", examples, tolerance)
 
     return run
 
@@ -138,6 +140,15 @@ def test_says_how_an_author_who_knows_better_can_batch(judge: Callable[..., int]
         judge(CENTRED)
 
 
+def test_a_graph_that_cannot_be_read_is_refused(load_model: MakeModel, tmp_path: Path) -> None:
+    model = load_model(graphs.save, APART)
+    with pytest.raises(
+        Refused, match=r"batching: the graph of model.onnx cannot be read: .* Remove `batching`"
+    ):
+        batches.most_rows(BATCHING, model, tmp_path / "missing.onnx", ())
+    assert batches.most_rows(PROMISED, model, tmp_path / "missing.onnx", ()) == 8
+
+
 def test_believes_a_promise_that_nothing_contradicts(judge: Callable[..., int]) -> None:
     assert judge(CENTRED, batching=PROMISED) == 8
 
@@ -148,13 +159,26 @@ def test_a_promise_does_not_make_up_for_a_first_dimension_that_is_fixed(judge: C
 
 
 def test_examples_can_contradict_a_promise(judge: Callable[..., int]) -> None:
-    with pytest.raises(Refused, match="output 'y' of a row of the examples depends on the other rows"):
+    with pytest.raises(
+        Refused, match="output 'y' of a row of the examples is another one when other rows share its run"
+    ):
         judge(CENTRED, TWO_ROWS, batching=PROMISED)
+
+
+def test_rows_may_differ_by_the_tolerance(judge: Callable[..., int]) -> None:
+    # So small a part of the other rows could be rounding.
+    text = (
+        "(float[N,2] x) => (float[N,2] y) <int64[1] a = {0}, float k = {0.0001}> "
+        "{ m = ReduceMean(x, a) s = Mul(m, k) y = Sub(x, s) }"
+    )
+    assert judge(text, TWO_ROWS, batching=PROMISED, tolerance=1e-3) == 8
+    with pytest.raises(Refused, match=r"\(tolerance 1e-06\); if only the rounding differs, raise"):
+        judge(text, TWO_ROWS, batching=PROMISED, tolerance=1e-6)
 
 
 def test_rows_of_several_examples_are_tried_together(judge: Callable[..., int]) -> None:
     rows = [{"x": TWO_ROWS["x"][at : at + 1]} for at in range(2)]
-    with pytest.raises(Refused, match="depends on the other rows"):
+    with pytest.raises(Refused, match="when other rows share its run"):
         judge(CENTRED, *rows, batching=PROMISED)
 
 

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from inference.errors import Refused
-from inference.models.bundle import Batching, Bundle, ImageExample, TensorExample, parse_bundle, read_bundle
+from inference.models.bundle import (
+    MAX_BATCH_SIZE,
+    Batching,
+    Bundle,
+    ImageExample,
+    TensorExample,
+    parse_bundle,
+    read_bundle,
+)
 
 
 def refusal(value: Any, directory: Path) -> str:
@@ -50,6 +58,16 @@ def test_reads_how_to_batch(tmp_path: Path) -> None:
     assert parse_bundle({"batching": {}}, tmp_path).batching == Batching(32, 0.0, 128, 10.0)
     given = {"max_batch_size": 8, "max_delay": "2ms", "max_queue": 9, "timeout": "1m"}
     assert parse_bundle({"batching": given}, tmp_path).batching == Batching(8, 0.002, 9, 60.0)
+    promised = parse_bundle({"batching": {"rows_are_independent": True}}, tmp_path).batching
+    assert promised == Batching(32, 0.0, 128, 10.0, rows_are_independent=True)
+
+
+def test_a_batch_has_a_limit(tmp_path: Path) -> None:
+    largest = parse_bundle({"batching": {"max_batch_size": MAX_BATCH_SIZE}}, tmp_path).batching
+    assert largest is not None
+    assert largest.max_batch_size == 65_536
+    words = "serving.json: batching.max_batch_size: must be at most 65,536, got 65537"
+    assert refusal({"batching": {"max_batch_size": MAX_BATCH_SIZE + 1}}, tmp_path) == words
 
 
 def test_reads_labels_from_a_file(tmp_path: Path) -> None:
@@ -151,6 +169,10 @@ def test_serving_json_is_not_nested_without_end(tmp_path: Path) -> None:
         (
             {"batching": {"max_delay": 2}},
             'serving.json: batching.max_delay: must be a time such as "2ms" or "1s", got 2',
+        ),
+        (
+            {"batching": {"rows_are_independent": 1}},
+            "serving.json: batching.rows_are_independent: must be true or false, got 1",
         ),
         ({"batching": {"timeout": "0s"}}, "serving.json: batching.timeout: must be a time longer than 0"),
     ],

@@ -13,7 +13,7 @@ import models
 import pictures
 from inference.errors import ModelFault, Refused
 from inference.models.bundle import Bundle, parse_bundle
-from inference.models.golden import run_examples, try_scores, warm_up
+from inference.models.golden import run_examples, tolerance_of, try_scores, warm_up
 from inference.models.model import Model
 from inference.models.picturefiles import PictureLimits
 from inference.models.pipeline import Pipeline, build
@@ -47,6 +47,13 @@ def test_passes_what_the_model_gives_within_tolerance(tmp_path: Path, load_model
         example(inputs, {"total": [[4.05, 6]]}, tolerance=0.1),
     )
     run_examples(given, load_model(models.add), None, BOUND)
+
+
+def test_the_largest_tolerance_of_the_examples_is_that_of_the_bundle(tmp_path: Path) -> None:
+    assert tolerance_of(bundle(tmp_path)) == 1e-4
+    assert tolerance_of(bundle(tmp_path, example({"a": [1]}, {"b": [1]}, tolerance=0))) == 1e-4
+    both = [example({"a": [1]}, {"b": [1]}, tolerance=tolerance) for tolerance in (0.01, 0.001)]
+    assert tolerance_of(bundle(tmp_path, *both)) == 0.01
 
 
 def test_says_which_value_of_which_example_differs(tmp_path: Path, load_model: MakeModel) -> None:

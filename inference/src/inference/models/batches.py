@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from inference.errors import BadRequest, Refused
-from inference.models.bundle import Batching
+from inference.models.bundle import DEFAULT_TOLERANCE, Batching
 from inference.models.graph.walk import why_mixed
 from inference.models.model import Model
 from inference.protocol.signature import VARIABLE, Signature
@@ -42,7 +42,7 @@ def rows(request: InferRequest) -> int:
     if len(lengths) != 1:
         return -1
     (length,) = lengths
-    return length if not length or all([array.size for array in request.inputs.values()]) else -1
+    return length if not length or all(array.size for array in request.inputs.values()) else -1
 
 
 def key(request: InferRequest) -> object:
@@ -86,11 +86,16 @@ def split(outputs: Mapping[str, Array], sizes: Sequence[int]) -> list[dict[str, 
 
 
 def most_rows(
-    batching: Batching | None, model: Model, file: Path, examples: Iterable[Mapping[str, Array]]
+    batching: Batching | None,
+    model: Model,
+    file: Path,
+    examples: Iterable[Mapping[str, Array]],
+    tolerance: float = DEFAULT_TOLERANCE,
 ) -> int:
     """Return how many rows of several requests may share a run; 1: none, as without `batching`.
 
-    `file` is the model as its author published it, `examples` are the inputs of the golden examples. Raises
+    `file` is the model as its author published it, `examples` are the inputs of the golden examples, and
+    `tolerance`, absolute and relative, is what a row may differ by that is run with others. Raises
     Refused if the bundle asks for `batching` and rows may not stay apart.
     """
     if batching is None:
@@ -98,12 +103,11 @@ def most_rows(
     reason = fixed(model.signature)
     if reason:
         _refuse(f"{reason}: a batch needs a first dimension of any length in all of them")
-    if not batching.rows_are_independent:
-        reason = why_mixed(file)
-        if reason:
-            _refuse(f"{reason}. {_CURE}")
+    reason = None if batching.rows_are_independent else _unproved(file)
+    if reason:
+        _refuse(f"{reason}. {_CURE}")
     for inputs in trials(model.signature, examples, min(TRIED, batching.max_batch_size)):
-        reason = differs(model, inputs)
+        reason = differs(model, inputs, tolerance)
         if reason:
             _refuse(reason)
     return batching.max_batch_size
@@ -113,6 +117,13 @@ _CURE = (
     "Remove `batching`; or, if you know that no row depends on another one, "
     'add "rows_are_independent": true to it'
 )
+
+
+def _unproved(file: Path) -> str | None:
+    try:
+        return why_mixed(file)
+    except Refused as error:
+        return str(error)
 
 
 def _refuse(reason: str) -> None:
@@ -154,7 +165,7 @@ def trials(
             yield {name: array[:count] for name, array in joined.items()}
 
 
-def differs(model: Model, inputs: Mapping[str, Array]) -> str | None:
+def differs(model: Model, inputs: Mapping[str, Array], tolerance: float) -> str | None:
     """Run rows together and each alone; return which output is not the same, None if all are."""
     count = len(next(iter(inputs.values())))
     try:
@@ -171,8 +182,11 @@ def differs(model: Model, inputs: Mapping[str, Array]) -> str | None:
         if array.shape[:1] != (count,):
             return f"output {name!r} has shape {list(array.shape)} for {count} rows of the examples"
         parts = [outputs[name] for outputs in alone]
-        if not all(_same(array[at : at + 1], part) for at, part in enumerate(parts)):
-            return f"output {name!r} of a row of the examples depends on the other rows"
+        if not all(_same(array[at : at + 1], part, tolerance) for at, part in enumerate(parts)):
+            return (
+                f"output {name!r} of a row of the examples is another one when other rows share its run "
+                f"(tolerance {tolerance:g}); if only the rounding differs, raise the examples' tolerance"
+            )
     return None
 
 
@@ -180,11 +194,11 @@ def _row(inputs: Mapping[str, Array], at: int) -> dict[str, Array]:
     return {name: array[at : at + 1] for name, array in inputs.items()}
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: Any, b: Any, tolerance: float) -> bool:
     if a.shape != b.shape:
         return False
     if a.dtype.kind in "Ob":
         return bool((a == b).all())
     # Another size of a matrix may be added up in another order.
-    close = np.isclose(a.astype(np.float64), b.astype(np.float64), rtol=1e-3, atol=1e-5, equal_nan=True)
-    return bool(close.all())
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    return bool(np.isclose(x, y, rtol=tolerance, atol=tolerance, equal_nan=True).all())

@@ -51,7 +51,8 @@ def _check(task: Task) -> Verdict:
     golden.run_examples(bundle, model, pipeline, task.max_pixels)
     # The graph is read as its author published it: a copy has operators of onnxruntime's own.
     examples = list(golden.inputs_of(bundle, model.signature))
-    most_rows = batches.most_rows(bundle.batching, model, task.directory / MODEL_FILE, examples)
+    file, tolerance = task.directory / MODEL_FILE, golden.tolerance_of(bundle)
+    most_rows = batches.most_rows(bundle.batching, model, file, examples, tolerance)
     report = None
     if task.report:
         seconds = time.perf_counter() - started

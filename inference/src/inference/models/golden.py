@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import ApiError, BadRequest, ModelFault, Refused
-from inference.models.bundle import Bundle, Example, ImageExample, TensorExample
+from inference.models.bundle import DEFAULT_TOLERANCE, Bundle, Example, ImageExample, TensorExample
 from inference.models.model import Model
 from inference.models.pace import QUICK_NS
 from inference.models.picturefiles import PictureLimits
@@ -151,6 +151,12 @@ def inputs_of(bundle: Bundle, signature: Signature) -> Iterator[dict[str, Array]
     for example in bundle.examples:
         if isinstance(example, TensorExample):
             yield example_inputs(example, signature)
+
+
+def tolerance_of(bundle: Bundle) -> float:
+    """Return the largest tolerance of the bundle's examples; the default one if none has a larger."""
+    tensors = [example for example in bundle.examples if isinstance(example, TensorExample)]
+    return max([DEFAULT_TOLERANCE, *(example.tolerance for example in tensors)])
 
 
 def _expected(example: TensorExample, signature: Signature) -> dict[str, Array]:

@@ -110,6 +110,15 @@ class Call:
         """Return an attribute that is a list of integers, None if it is left out."""
         return self.attributes[name].integers() if name in self.attributes else None
 
+    def reals(self, name: str) -> list[float]:
+        """Return an attribute that is a list of floats, empty if it is left out."""
+        return self.attributes[name].reals() if name in self.attributes else []
+
+    def count(self, *names: str) -> int:
+        """Return how many entries the first list has that is given and not empty, of these attributes."""
+        counts = [self.attributes[name].count() for name in names if name in self.attributes]
+        return next((count for count in counts if count), 0)
+
     def listed(self, name: str, place: int) -> list[int] | None:
         """Return whole numbers that are an input in some versions of the operator, an attribute in others."""
         return self.known(place) if self.has(place) else self.integers(name)

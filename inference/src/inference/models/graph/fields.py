@@ -7,7 +7,8 @@ MODEL = {"graph": 7, "opset_import": 8, "functions": 25}
 GRAPH = {"node": 1, "initializer": 5, "input": 11, "output": 12, "sparse_initializer": 15}
 NODE = {"input": 1, "output": 2, "name": 3, "op_type": 4, "attribute": 5, "domain": 7, "overload": 8}
 ATTRIBUTE = {
-    "name": 1, "f": 2, "i": 3, "s": 4, "t": 5, "g": 6, "floats": 7, "ints": 8, "ref_attr_name": 21,
+    "name": 1, "f": 2, "i": 3, "s": 4, "t": 5, "g": 6, "floats": 7, "ints": 8, "strings": 9,
+    "ref_attr_name": 21,
 }  # fmt: skip
 FUNCTION = {
     "name": 1, "input": 4, "output": 5, "node": 7, "opset_import": 9, "domain": 10, "attribute_proto": 11,

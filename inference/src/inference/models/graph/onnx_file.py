@@ -60,6 +60,11 @@ class Attribute:
                 check_count(found)
         return found
 
+    def count(self) -> int:
+        """Return how many integers or strings the list has; raises Refused if there are too many."""
+        strings = sum(number == ATTRIBUTE["strings"] for number, _, _ in self.message.fields())
+        return strings or len(self.integers())
+
     def tensor(self) -> Tensor | None:
         """Return the tensor, None if it is none."""
         value = self._last(ATTRIBUTE["t"])

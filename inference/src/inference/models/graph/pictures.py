@@ -99,7 +99,7 @@ def _same_length(call: Call, value: Value, place: int) -> None:
         fits = fits and call.text("keep_aspect_ratio_policy", "stretch") == "stretch"
     else:
         scales = call.numbers(2 if call.version >= 11 else 1) if len(call.inputs) > 1 else []
-        found = call.attributes["scales"].reals() if "scales" in call.attributes else []
+        found = call.reals("scales")
         numbers = [*scales, *found]
         sizes = numbers
         fits = place < len(numbers) and numbers[place] == 1

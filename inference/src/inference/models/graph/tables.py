@@ -29,19 +29,32 @@ def scaled(call: Call) -> list[Value]:
 def classifier(call: Call) -> list[Value]:
     """Return the class of each row, and its scores."""
     value = table(call)
-    return [Value(value.dims[:1], value.rows), Value((value.dims[0], call.fresh()), value.rows)]
+    return [Value(value.dims[:1], value.rows), Value((value.dims[0], _classes(call)), value.rows)]
+
+
+def _classes(call: Call) -> Length:
+    """Return how many scores a row has: one for each class where the operator leaves no doubt."""
+    labels = call.count("classlabels_int64s", "classlabels_ints", "classlabels_strings")
+    if call.node.op == "TreeEnsembleClassifier":
+        return labels or call.fresh()
+    if call.node.op == "LinearClassifier" and labels > 2 and labels == len(call.reals("intercepts")):
+        return labels
+    return call.fresh()
 
 
 def regressor(call: Call) -> list[Value]:
     """Return the numbers that each row is given."""
     value = table(call)
-    return [Value((value.dims[0], call.fresh()), value.rows)]
+    name, default = ("targets", 1) if call.node.op == "LinearRegressor" else ("n_targets", 0)
+    width = 1 if call.node.op == "SVMRegressor" else call.integer(name, default)
+    return [Value((value.dims[0], width or call.fresh()), value.rows)]
 
 
 def one_hot(call: Call) -> list[Value]:
     """Return a vector for each element."""
     value = call.data(0)
-    return [value.with_shape((*value.dims, call.fresh()), value.rows)]
+    width = call.count("cats_int64s", "cats_strings") or call.fresh()
+    return [value.with_shape((*value.dims, width), value.rows)]
 
 
 def features(call: Call) -> list[Value]:
