@@ -168,12 +168,6 @@ def _listed(lengths: set[Length]) -> str:
     return ", ".join(sorted(str(length) if isinstance(length, int) else "unknown" for length in lengths))
 
 
-def like_first(call: Call) -> list[Value]:
-    """Return the first input's value: the other inputs only choose how, and are the same for all rows."""
-    call.fixed(*range(1, len(call.inputs)))
-    return [call.data(0).with_shape(call.value(0).dims, call.value(0).rows)]
-
-
 def cast_like(call: Call) -> list[Value]:
     """Return the first input's value: of the second one only the datatype is used."""
     return [call.data(0).with_shape(call.value(0).dims, call.value(0).rows)]

@@ -10,6 +10,10 @@ from inference.models.graph.call import Call
 from inference.models.graph.terms import Number, Term, least, of_rows, over, times
 from inference.models.graph.value import MAX_CONTENT, Content, Value, of_content
 
+# Whole numbers have 64 bits.
+_LARGEST = 2**63 - 1
+# All whole numbers up to this one are floats of 16 bits.
+_LARGEST_FLOAT = 2048
 # Datatypes of TensorProto.
 _BOOL, _INTEGERS, _REALS = 9, (6, 7), (1, 10, 11)
 
@@ -42,17 +46,24 @@ def _apply(call: Call, numbers: list[Number]) -> Number:
         found = _cast(numbers[0], call.integer("to", 0))
     elif call.node.op in _OPERATORS:
         found = _OPERATORS[call.node.op](*numbers)
-    if found is not None:
+    if found is not None and all(map(_exact, (found, *numbers))):
         return found
     # The datatypes of a symbol and of another one may differ: then they are other symbols.
     key = (call.node.op, call.integer("to", 0), tuple((type(number), number) for number in numbers))
     return call.symbols.result(key, of_rows=any(map(of_rows, numbers)))
 
 
+def _exact(number: Number) -> bool:
+    """Return whether every datatype has that number as it is: of floats, only small whole numbers do."""
+    if isinstance(number, float):
+        return number.is_integer() and abs(number) <= _LARGEST_FLOAT
+    return isinstance(number, Term) or abs(number) <= _LARGEST
+
+
 def _cast(number: Number, to: int) -> Number | None:
     if isinstance(number, Term):
-        # A float rounds large numbers, so that it is another number.
-        return number if to in _INTEGERS else None
+        # A float rounds large numbers, and a whole number cuts what a float has behind its point.
+        return number if to in _INTEGERS and least(number) is not None else None
     if to == _BOOL:
         return bool(number)
     if to in _INTEGERS:
@@ -142,6 +153,8 @@ def reduce_product(call: Call) -> Value | None:
     for number in content:
         total = _multiply(total, number) if total is not None else None
     if total is None:
+        return None
+    if call.integer("noop_with_empty_axes", 0) and not call.listed("axes", 1):
         return None
     keep = call.integer("keepdims", 1)
     return of_content(_single(total, (1,) if keep else ()))

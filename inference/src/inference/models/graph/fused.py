@@ -86,7 +86,7 @@ RULES: dict[str, Rule] = {
     "QLinearConcat": joined,
     "FusedMatMul": fused_matmul,
     "FusedGemm": gemm,
-    "FusedConv": convolution(1, 2),
+    "FusedConv": convolution(1, 2, 3),
     "MatMulNBits": packed_matmul,
     "MatMulIntegerToFloat": scaled_matmul,
     "SkipLayerNormalization": skip_normalisation((2, 3, 4)),

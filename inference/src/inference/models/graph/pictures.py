@@ -69,7 +69,9 @@ def by_channel(call: Call) -> list[Value]:
 
 def batch_normalisation(call: Call) -> list[Value]:
     """Return the input normalised by stored statistics; in training they would be those of all rows."""
-    if call.integer("training_mode", 0) or (call.version < 7 and not call.integer("is_test", 0)):
+    # Before version 14 more outputs than one meant training.
+    several = call.version < 14 and len([name for name in call.node.outputs if name]) > 1
+    if call.integer("training_mode", 0) or several or (call.version < 7 and not call.integer("is_test", 0)):
         raise Mixes("it normalises by the statistics of all rows: it is in training mode")
     return by_channel(call)
 
@@ -78,6 +80,7 @@ def resize(call: Call) -> list[Value]:
     """Return the input in another size, which is the same as before along the rows."""
     value = call.data(0)
     if value.rows is None:
+        call.fixed(*range(1, len(call.inputs)))
         return [Value(tuple(call.unknown(value.rank)))]
     if call.text("coordinate_transformation_mode") == "tf_crop_and_resize":
         raise Mixes("it crops as well")

@@ -4,6 +4,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+# The largest product: a graph that squares numbers time and again would make it grow without end.
+MAX_FACTOR, MAX_SYMBOLS = 2**63 - 1, 64
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Symbol:
@@ -80,13 +83,13 @@ def least(length: Length) -> int | None:
 
 
 def times(a: Length, b: Length) -> Length:
-    """Return the product."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a * b
+    """Return the product; raises OverflowError if it is too large for any dimension."""
     if 0 in (a, b):
         return 0
-    factor = (a if isinstance(a, int) else a.factor) * (b if isinstance(b, int) else b.factor)
-    return Term(factor, tuple(sorted(_symbols(a) + _symbols(b))))
+    factor, symbols = _factor(a) * _factor(b), _symbols(a) + _symbols(b)
+    if abs(factor) > MAX_FACTOR or len(symbols) > MAX_SYMBOLS:
+        raise OverflowError("a length is a product of too much")
+    return Term(factor, tuple(sorted(symbols))) if symbols else factor
 
 
 def product(lengths: Sequence[Length]) -> Length:

@@ -99,7 +99,7 @@ class _Walk:
         if not shape:
             raise Mixes(f"input {name!r} has no dimension for the rows")
         # A request that has no elements runs alone (`batches.rows`).
-        others = [self._symbols.fresh(1) if length is None else length for length in shape[1:]]
+        others = [length if length and length > 0 else self._symbols.fresh(1) for length in shape[1:]]
         return Value((rows(), *others), 0)
 
     def _graph(self, graph: Graph, scope: _Scope) -> list[Value]:
@@ -144,6 +144,8 @@ class _Walk:
     def _results(self, call: Call, domain: str, scope: _Scope) -> Sequence[Value]:
         node = call.node
         function = self._file.functions.get((node.domain, node.op, node.overload))
+        if function and domain in RULES:
+            raise Mixes("the model has a function of an operator's name")
         if function:
             return self._function(function, call, scope)
         if domain == "" and node.op == "If":
