@@ -30,8 +30,12 @@ class Batches:
         """Let a request wait for a batch; return False if too many do so already."""
         queue = self._queues.setdefault(model, BatchQueue(model, batching))
         queue.batching = batching
-        call.pending = queue.put(call)
-        return call.pending
+        # Before it waits: a thread may take and answer it at once.
+        call.pending = True
+        if queue.put(call):
+            return True
+        call.pending = False
+        return False
 
     def forget(self, call: Call) -> bool:
         """Take a request out that nobody waits for; return whether it waited."""

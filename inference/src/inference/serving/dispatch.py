@@ -95,7 +95,8 @@ class Dispatcher(LoopDispatcher):
 
     def forget(self, exchange: Exchange) -> bool:
         """Drop the requests of a closed connection, and end the run of the one that a thread answers."""
-        call, exchange.call = exchange.call, None
+        # It may be called again for a connection that is closed: the call stays.
+        call = exchange.call
         if call is None or not call.pending:
             return False
         call.left = True
