@@ -132,14 +132,14 @@ def test_a_file_that_ends_early_is_refused_or_has_no_rows(tmp_path: Path, length
     path = tmp_path / "model.onnx"
     models.add(path)
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(Refused, match="the graph of model.onnx cannot be read"):
+    with pytest.raises(Refused, match=r"the graph of model.onnx cannot be read"):
         why_mixed(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 20, b"\x3b", b"\x3a\xff\xff\xff\xff\x0f"])
 def test_what_is_no_model_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "model.onnx").write_bytes(data)
-    with pytest.raises(Refused, match="the graph of model.onnx cannot be read"):
+    with pytest.raises(Refused, match=r"the graph of model.onnx cannot be read"):
         why_mixed(tmp_path / "model.onnx")
 
 
