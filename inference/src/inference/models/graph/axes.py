@@ -23,10 +23,10 @@ def reduction(call: Call) -> list[Value]:
     value = call.data(0)
     axes = call.listed("axes", 1)
     if not axes:
-        if call.integer("noop_with_empty_axes", 0):
+        if call.flag("noop_with_empty_axes", 0):
             return [value.with_shape(value.dims, value.rows)]
         axes = list(range(value.rank))
-    return [_without(value, axes, keep=bool(call.integer("keepdims", 1)))]
+    return [_without(value, axes, keep=call.flag("keepdims", 1))]
 
 
 def _without(value: Value, axes: Sequence[int], *, keep: bool) -> Value:
@@ -40,7 +40,7 @@ def _without(value: Value, axes: Sequence[int], *, keep: bool) -> Value:
 
 def best(call: Call) -> list[Value]:
     """Return the place of the largest or smallest element along an axis."""
-    return [_without(call.data(0), [call.integer("axis", 0)], keep=bool(call.integer("keepdims", 1)))]
+    return [_without(call.data(0), [call.integer("axis", 0)], keep=call.flag("keepdims", 1))]
 
 
 def normalise(call: Call) -> list[Value]:

@@ -89,7 +89,7 @@ _INTEGERS = (6, 7)
 
 def elementwise(call: Call) -> list[Value]:
     """Return the result of an elementwise operator; raises Mixes if rows meet something else."""
-    if call.integer("broadcast", 0) or "axis" in call.attributes:
+    if call.flag("broadcast", 0) or "axis" in call.attributes:
         raise Mixes("it aligns its inputs as operators did before version 7")
     if call.node.op == "Identity":
         return [call.value(0)]
@@ -176,7 +176,7 @@ def cast_like(call: Call) -> list[Value]:
 def dropout(call: Call) -> list[Value]:
     """Return the input and a mask: outside training nothing is dropped."""
     training = call.known(2) or [0]
-    if training[0] or (call.version < 7 and not call.integer("is_test", 0)):
+    if training[0] or (call.version < 7 and not call.flag("is_test", 0)):
         raise Mixes("it drops elements by chance: it is in training mode")
     value = call.data(0)
     return [value, value.with_shape(value.dims, value.rows)]

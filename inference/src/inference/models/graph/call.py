@@ -101,6 +101,13 @@ class Call:
         value = self.attributes[name].integer() if name in self.attributes else None
         return default if value is None else value
 
+    def flag(self, name: str, default: int) -> bool:
+        """Return an attribute that is 0 or 1; raises Mixes for another number, which not all read alike."""
+        value = self.integer(name, default)
+        if value not in (0, 1):
+            raise Mixes(f"its attribute {name} is {value}, neither 0 nor 1")
+        return value == 1
+
     def text(self, name: str, default: str = "") -> str:
         """Return an attribute that is a string."""
         value = self.attributes[name].text() if name in self.attributes else None

@@ -154,9 +154,9 @@ def reduce_product(call: Call) -> Value | None:
         total = _multiply(total, number) if total is not None else None
     if total is None:
         return None
-    if call.integer("noop_with_empty_axes", 0) and not call.listed("axes", 1):
+    if call.flag("noop_with_empty_axes", 0) and not call.listed("axes", 1):
         return None
-    keep = call.integer("keepdims", 1)
+    keep = call.flag("keepdims", 1)
     return of_content(_single(total, (1,) if keep else ()))
 
 

@@ -26,10 +26,10 @@ def together(*places: int) -> Rule:
 
 def fused_matmul(call: Call) -> list[Value]:
     """Return the product of inputs that may be transposed."""
-    if call.integer("transBatchA", 0) or call.integer("transBatchB", 0):
+    if call.flag("transBatchA", 0) or call.flag("transBatchB", 0):
         raise Mixes("it moves the dimensions of its stack of matrices")
-    a = transposed(call.data(0), call.integer("transA", 0))
-    b = transposed(call.data(1), call.integer("transB", 0))
+    a = transposed(call.data(0), call.flag("transA", 0))
+    b = transposed(call.data(1), call.flag("transB", 0))
     return [multiply(call, a, b)]
 
 

@@ -53,9 +53,7 @@ def gemm(call: Call) -> list[Value]:
     a, b = call.data(0), call.data(1)
     if a.rank != 2 or b.rank != 2:
         raise Mixes("an input is no matrix")
-    product = multiply(
-        call, transposed(a, call.integer("transA", 0)), transposed(b, call.integer("transB", 0))
-    )
+    product = multiply(call, transposed(a, call.flag("transA", 0)), transposed(b, call.flag("transB", 0)))
     if not call.has(2):
         return [product]
     c = call.data(2)
@@ -65,8 +63,8 @@ def gemm(call: Call) -> list[Value]:
     return [replace(product, rows=total.rows)]
 
 
-def transposed(value: Value, flag: int) -> Value:
-    """Return a value with its last two dimensions exchanged if `flag` is not 0."""
+def transposed(value: Value, flag: bool) -> Value:
+    """Return a value with its last two dimensions exchanged, if `flag`."""
     if not flag:
         return value
     if value.rank < 2:

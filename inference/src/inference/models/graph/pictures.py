@@ -71,7 +71,7 @@ def batch_normalisation(call: Call) -> list[Value]:
     """Return the input normalised by stored statistics; in training they would be those of all rows."""
     # Before version 14 more outputs than one meant training.
     several = call.version < 14 and len([name for name in call.node.outputs if name]) > 1
-    if call.integer("training_mode", 0) or several or (call.version < 7 and not call.integer("is_test", 0)):
+    if call.flag("training_mode", 0) or several or (call.version < 7 and not call.flag("is_test", 0)):
         raise Mixes("it normalises by the statistics of all rows: it is in training mode")
     return by_channel(call)
 

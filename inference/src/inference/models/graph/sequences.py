@@ -12,7 +12,7 @@ def recurrent(gates: int, states: int) -> Rule:
     """
 
     def rule(call: Call) -> list[Value]:
-        first = call.integer("layout", 0)
+        first = call.flag("layout", 0)
         axis = 0 if first else 1
         call.fixed(1, 2, 3, 7)
         _states(call, axis, states)

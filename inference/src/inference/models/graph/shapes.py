@@ -38,7 +38,7 @@ def change_shape(call: Call) -> list[Value]:
         except ValueError:
             raise Mixes(f"the new shape {target} does not fit") from None
     value = call.data(0, numbered=EVERYWHERE)
-    return [reshape(value, target, call.fresh, allow_zero=bool(call.integer("allowzero", 0)))]
+    return [reshape(value, target, call.fresh, allow_zero=call.flag("allowzero", 0))]
 
 
 def flatten(call: Call) -> list[Value]:
@@ -71,6 +71,8 @@ def unsqueeze(call: Call) -> list[Value]:
     axes = call.listed("axes", 1) or []
     rank = value.rank + len(axes)
     added = {within(axis, rank) for axis in axes}
+    if len(added) < len(axes):
+        raise Mixes(f"an axis is twice in {axes}")
     order = iter(range(value.rank))
     return [_moved(call, [-1 if place in added else next(order) for place in range(rank)])]
 

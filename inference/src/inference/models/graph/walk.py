@@ -132,7 +132,7 @@ class _Walk:
             return self._results(call, domain, scope)
         except Mixes as why:
             reason = str(why) if why.inherited else f"{broadcast.label(call)}: {why}"
-        except (ValueError, TypeError, LookupError, AssertionError, ArithmeticError) as error:
+        except (ValueError, TypeError, LookupError, AssertionError, ArithmeticError, StopIteration) as error:
             # A node that its rule did not expect: the model may be wrong, or the rule.
             reason = f"{broadcast.label(call)}: it cannot be followed ({error!r})"
         given = [value for value in inputs if value is not None]
