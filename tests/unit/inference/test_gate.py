@@ -10,6 +10,7 @@ import pytest
 
 import models
 from inference.errors import Refused
+from inference.models import golden
 from inference.models.execution import Execution
 from inference.models.gate import check
 from inference.models.golden import QUICK_RUNS, SURELY_SLOW_NS, is_quick
