@@ -98,4 +98,6 @@ def test_a_version_that_mixes_rows_may_not_batch(
 def test_an_author_may_promise_that_rows_are_independent(volume: Volume, start: StartServer) -> None:
     volume.add("m", "v1", quantised, {"batching": {"rows_are_independent": True}})
     volume.point("m", "v1")
-    assert ask(start().wait_ready(), TOKENS[0]) == (0.05,) * 8
+    server = start().wait_ready()
+    assert ask(server, TOKENS[0]) == (0.05,) * 8
+    assert [record["model"] for record in server.logged("batching is not tried")] == ["m"]

@@ -60,7 +60,9 @@ def _check(task: Task) -> Verdict:
         report = _report(bundle, model, pipeline, trouble, seconds)
     assert isinstance(value, dict), value
     serving = {key: item for key, item in value.items() if key != "examples"}
-    return Verdict(None, trouble, quick, most_rows, serving, len(bundle.examples), report=report)
+    untried = batches.untried(bundle.batching, examples)
+    count = len(bundle.examples)
+    return Verdict(None, trouble, quick, most_rows, serving, count, report=report, untried=untried)
 
 
 def threads(execution: Execution, *, quick: bool) -> Execution:

@@ -179,6 +179,8 @@ class Switch:
         logger.info("serving", extra=told)
         if verdict.trouble is not None and not verdict.examples:
             logger.warning("the warm-up on zeros fails: give examples", extra=fields(reason=verdict.trouble))
+        if verdict.untried is not None:
+            logger.warning("batching is not tried", extra=fields(model=name, reason=verdict.untried))
         if not change.copy:
             self._space.make_copy(name, target, self.made)
 

@@ -75,6 +75,7 @@ class Verdict:
     `trouble` is why a run on zeros fails, None if it succeeds. `quick`: such a run is too short for several
     threads. `most_rows`: rows that a run of several requests may have; 1 for none. `serving` is its
     serving.json without the examples, `examples` how many passed. `peak`: bytes of memory at most.
+    `untried` warns that nothing but a promise tells that requests may share runs.
     """
 
     reason: str | None = None
@@ -85,6 +86,7 @@ class Verdict:
     examples: int = 0
     peak: int = 0
     report: Report | None = None
+    untried: str | None = None
 
     def dump(self) -> bytes:
         """Return the verdict as JSON."""
