@@ -50,7 +50,7 @@ def server_pids() -> list[int]:
 
 def test_accepts_a_sound_version(server: CheckServer, task: Callable[..., Task]) -> None:
     verdict = Check(server, task(models.add)).run()
-    assert (verdict.reason, verdict.quick) == (None, True)
+    assert (verdict.reason, verdict.trouble) == (None, None)
 
 
 def test_refuses_what_is_no_model(server: CheckServer, task: Callable[..., Task]) -> None:
@@ -80,7 +80,7 @@ def test_accepts_a_version_that_takes_less_memory_than_is_free(
 ) -> None:
     verdict = Check(server, task(partial(models.greedy, elements=25 * MIB), Limits(60, 200 * MIB))).run()
     assert verdict.reason is None
-    assert 60 * MIB < verdict.peak < 140 * MIB
+    assert 95 * MIB < verdict.peak < 140 * MIB
 
 
 @pytest.mark.parametrize("make", [models.big, models.big_beside])
@@ -91,7 +91,9 @@ def test_weights_that_are_mapped_do_not_count_twice(
     beside = sum(file.stat().st_size for file in one.directory.iterdir() if file.name != "model.onnx")
     needed = 100 * MIB if beside else 170 * MIB
     limited = Task(one.directory, one.execution, one.max_pixels, Limits(60, needed, beside))
-    assert Check(server, limited).run().reason is None
+    verdict = Check(server, limited).run()
+    assert verdict.reason is None
+    assert verdict.peak < needed
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="other CPUs divide without an exception")

@@ -67,6 +67,17 @@ def test_knows_the_memory_of_a_process() -> None:
     assert process.anonymous_of(2**22 + 1) == 0
 
 
+def test_knows_the_most_memory_that_it_had() -> None:
+    result = run(
+        "import os\nbefore = process.anonymous_of(os.getpid())\n"
+        "gone = b'x' * (100 << 20)\ndel gone\n"
+        "print(process.peak_anonymous() - before >> 20, process.anonymous_of(os.getpid()) - before >> 20)"
+    )
+    peak, now = map(int, result.stdout.split())
+    assert 99 <= peak < 110
+    assert now < 10
+
+
 def test_knows_what_the_machine_has_left(tmp_path: Path) -> None:
     found = process.available()
     assert found is not None

@@ -29,9 +29,11 @@ def test_a_verdict_is_read_as_it_was_written(report: Report | None) -> None:
     assert Verdict.load(verdict.dump()) == verdict
 
 
-def test_takes_the_verdict_of_a_check_that_ended_in_order() -> None:
-    verdict = verdict_of(ended(verdict=Verdict(quick=True).dump().decode()), LIMITS)
-    assert (verdict.reason, verdict.quick, verdict.peak) == (None, True, 7)
+@pytest.mark.parametrize(("exact", "peak"), [(5, 7), (9, 9)])
+def test_takes_the_verdict_of_a_check_that_ended_in_order(exact: int, peak: int) -> None:
+    outcome = ended(verdict=Verdict(quick=True, peak=exact).dump().decode())
+    verdict = verdict_of(outcome, LIMITS)
+    assert (verdict.reason, verdict.quick, verdict.peak) == (None, True, peak)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,19 @@ def anonymous_of(pid: int) -> int:
     return (resident - shared) * _PAGE
 
 
+def peak_anonymous() -> int:
+    """Return the most bytes in RAM that this process had and no file backs; 0 if that is unknown.
+
+    The kernel keeps the peak of all memory only. What files back at the moment is taken from that.
+    """
+    try:
+        lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        peak, *backed = (int(lines[key].split()[0]) << 10 for key in ("VmHWM", "RssFile", "RssShmem"))
+    except (OSError, ValueError, LookupError):
+        return 0
+    return max(0, peak - sum(backed))
+
+
 def available(meminfo: Path = _MEMINFO) -> int | None:
     """Return the bytes of memory that the machine can give without swapping; None if it does not report."""
     try:

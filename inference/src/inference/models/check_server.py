@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NoReturn
 
@@ -225,8 +225,11 @@ def _run(task: Task, verdict: int, stderr: int) -> NoReturn:
 
 
 def _check(task: Task) -> int:
+    base = process.anonymous_of(os.getpid())
     try:
         verdict = gate.check(task)
+        # Samples from outside may miss a peak. This does not, but counts weights that were mapped at that time.
+        verdict = replace(verdict, peak=process.peak_anonymous() - base - task.limits.mapped)
     except Refused as refused_:
         verdict = refused(str(refused_))
     except MemoryError:

@@ -132,7 +132,7 @@ def verdict_of(outcome: Outcome, limits: Limits) -> Verdict:
     except (ValueError, TypeError, LookupError):
         lines = outcome.stderr.strip().splitlines() or [f"exit status {outcome.status}"]
         return refused(f"its check failed: {lines[-1]}")
-    return replace(verdict, peak=outcome.peak)
+    return replace(verdict, peak=max(verdict.peak, outcome.peak))
 
 
 def refused(reason: str) -> Verdict:
