@@ -228,7 +228,7 @@ def _check(task: Task) -> int:
     base = process.anonymous_of(os.getpid())
     try:
         verdict = gate.check(task)
-        # Samples from outside may miss a peak. This does not, but counts weights that were mapped at that time.
+        # Samples from outside may miss a peak. The kernel does not, but it counts mapped weights, too.
         verdict = replace(verdict, peak=process.peak_anonymous() - base - task.limits.mapped)
     except Refused as refused_:
         verdict = refused(str(refused_))
