@@ -12,7 +12,6 @@ import numpy as np
 
 from inference.errors import BadRequest, Refused
 from inference.models.bundle import DEFAULT_TOLERANCE, Batching
-from inference.models.graph.walk import why_mixed
 from inference.models.model import Model
 from inference.protocol.signature import VARIABLE, Signature
 from inference.protocol.tensors import InferRequest
@@ -120,6 +119,9 @@ _CURE = (
 
 
 def _unproved(file: Path) -> str | None:
+    # Imported when it is needed: that takes 20 ms, and most bundles do not ask for batching.
+    from inference.models.graph.walk import why_mixed
+
     try:
         return why_mixed(file)
     except Refused as error:
