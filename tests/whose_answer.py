@@ -177,7 +177,7 @@ class Client:
 
 
 def asked(port: int, count: int, clients: int, meanwhile: Callable[[], None]) -> Counter[str]:
-    """Ask `count` times in all, by so many clients at once, and return the counts.
+    """Ask `count` times in all, by so many clients at once, and return the counts of right and lost answers.
 
     `meanwhile` is called again and again until all clients are done. Raises AssertionError with the first
     answer that is not right.
@@ -196,7 +196,9 @@ def asked(port: int, count: int, clients: int, meanwhile: Callable[[], None]) ->
         meanwhile()
     wrong = [tally.first for tally in tallies if tally.first]
     assert not wrong, wrong[0]
-    return sum((tally.counts for tally in tallies), Counter())
+    counts = sum((tally.counts for tally in tallies), Counter())
+    lost = count // clients * clients - counts.total()
+    return counts + Counter({"lost": lost})
 
 
 class Swaps:
