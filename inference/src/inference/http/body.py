@@ -4,6 +4,7 @@ Memory grows with what arrives, not with what the head announces: the memory of 
 once, so that the socket writes into its place, but the system gives pages only as they are written.
 """
 
+import re
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -12,6 +13,8 @@ from httptools import HttpParserError
 
 from inference.http.head import END, bad, start_chunked
 from inference.http.limits import RETRY, Refusal
+
+_SIZE = re.compile(rb"[0-9A-Fa-f]+")
 
 
 class Body(Protocol):
@@ -90,6 +93,56 @@ class Sized:
         return memoryview(self._buffer)[self._arrived :]
 
 
+class Ends:
+    """Finds where a body in chunks ends, which llhttp does not report; the syntax is llhttp's to check.
+
+    It skips over the data of chunks, so that its cost grows with their number, whatever they hold.
+    """
+
+    def __init__(self) -> None:
+        """Begin before the first chunk."""
+        self.found = False
+        # Bytes that are left of a chunk's data and the CR LF after it.
+        self._skip = 0
+        # The start of a chunk's line; after the last chunk, the last bytes seen.
+        self._text = b""
+        self._last_chunk = False
+
+    def find(self, data: bytes, at: int) -> int:
+        """Return where the rest after the body begins in `data[at:]`; the end of `data` if there is none."""
+        while at < len(data) and not self.found:
+            if self._skip:
+                step = min(self._skip, len(data) - at)
+                self._skip -= step
+                at += step
+            elif self._last_chunk:
+                at = self._trailers(data, at)
+            else:
+                at = self._line(data, at)
+        return at
+
+    def _line(self, data: bytes, at: int) -> int:
+        end = data.find(b"\n", at) + 1
+        if not end:
+            self._text += data[at:]
+            return len(data)
+        size = _SIZE.match(self._text + data[at:end])
+        self._text = b""
+        self._skip = int(size[0], 16) + 2 if size else len(data)
+        if self._skip == 2:
+            self._skip, self._last_chunk, self._text = 0, True, b"\r\n"
+        return end
+
+    def _trailers(self, data: bytes, at: int) -> int:
+        text, before = self._text + data[at:], len(self._text)
+        end = text.find(END)
+        self._text = text[-len(END) + 1 :]
+        if end < 0:
+            return len(data)
+        self.found = True
+        return at + end + len(END) - before
+
+
 class Chunked:
     """A body in chunks, which llhttp takes apart; chunk extensions and trailers are checked and dropped."""
 
@@ -102,26 +155,13 @@ class Chunked:
         self._parser, self._events = start_chunked(head)
         self._max_body, self._max_framing = max_body, max_framing
         self._fed = 0
-        self._last = END[1:]
+        self._ends = Ends()
         self.complete = False
 
     def feed(self, data: bytes, at: int) -> int:
-        """Feed the parser up to the end of the body.
-
-        The parser does not report where a request ends. A chunked one can end only after an empty line, so
-        the data is fed in pieces that end there.
-        """
-        joined, before = self._last + data[at:], len(self._last)
-        position = 0
-        while not self.complete and position < len(joined) - before:
-            end = joined.find(END, max(0, position + before - len(END) + 1))
-            stop = len(joined) - before if end < 0 else end + len(END) - before
-            self._feed(joined[before + position : before + stop])
-            position = stop
-        self._last = joined[-len(END) + 1 :]
-        return at + position
-
-    def _feed(self, piece: bytes) -> None:
+        """Feed the parser up to the end of the body."""
+        end = self._ends.find(data, at)
+        piece = data[at:end]
         try:
             self._parser.feed_data(piece)
         except HttpParserError as error:
@@ -133,7 +173,10 @@ class Chunked:
         if self._fed - size > self._max_framing + size:
             message = f"chunk lines and trailers take more than {self._max_framing} bytes (--max-head)"
             raise Refusal(HTTPStatus.BAD_REQUEST, message, "chunk_framing")
-        self.complete = self._events.complete
+        if self._events.complete != self._ends.found:
+            raise bad("the chunked body cannot be read: its end is in doubt")
+        self.complete = self._ends.found
+        return end
 
     def view(self) -> memoryview:
         """Return what has arrived."""

@@ -35,5 +35,6 @@ def _probe(connection: Connection, now: float) -> None:
     queued = connection.server.task_dispatcher.is_queued(connection)
     if queued or now - connection.half_closed > PROBE_SECONDS:
         connection.probed = True
-        if connection.requests[0].version == "1.1":
+        # A thread may have answered the last one since.
+        if any(request.version == "1.1" for request in connection.requests[:1]):
             connection.write_soon(CONTINUE)

@@ -23,5 +23,8 @@ class Unsent:
         self.size = size
 
     def too_slow(self, now: float) -> bool:
-        """Return whether the client reads more slowly than the limits allow."""
-        return too_slow(self._total - self.size, now - self._since, self._limits)
+        """Return whether the client reads more slowly than the limits allow.
+
+        A thread may be sending a response that is not noted yet: nothing is late then.
+        """
+        return bool(self.size) and too_slow(self._total - self.size, now - self._since, self._limits)
