@@ -1,5 +1,6 @@
 """The layout of a volume, as the server reads it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,15 @@ def test_a_link_that_is_replaced_by_an_equal_one_is_another(volume: Volume) -> N
     assert before == read_target(volume.root, "a")
     volume.point("a", "v1")
     assert before != read_target(volume.root, "a")
+
+
+def test_a_version_whose_name_is_no_text_can_be_written_all_the_same(volume: Volume) -> None:
+    (volume.root / "a").mkdir()
+    os.symlink(b"versions/v\xff", os.fsencode(volume.root / "a" / "current"))
+    target = read_target(volume.root, "a")
+    assert target is not None
+    assert target.version == "v?"
+    assert os.fsencode(target.directory).endswith(b"/a/versions/v\xff")
 
 
 def test_no_link_is_no_target(volume: Volume) -> None:

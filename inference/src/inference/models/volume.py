@@ -34,7 +34,10 @@ def model_names(volume: Path) -> list[str]:
 
 
 def read_target(volume: Path, model: str) -> Target | None:
-    """Resolve a model's link once; None if there is no link. The directory may be absent."""
+    """Resolve a model's link once; None if there is no link. The directory may be absent.
+
+    The version is the directory's name, with question marks for bytes that are no UTF-8.
+    """
     link = volume / model / LINK
     try:
         status = os.lstat(link)
@@ -42,7 +45,8 @@ def read_target(volume: Path, model: str) -> Target | None:
     except OSError:
         return None
     directory = Path(os.path.realpath(link.parent / text))
-    return Target(directory.name, directory, (status.st_ino, status.st_mtime_ns))
+    version = directory.name.encode(errors="replace").decode()
+    return Target(version, directory, (status.st_ino, status.st_mtime_ns))
 
 
 def digest(directory: Path) -> str | None:
