@@ -11,7 +11,7 @@ from inference.models.check_client import CheckServer
 from inference.models.checks import Check
 from inference.models.execution import Execution
 from inference.models.model import MODEL_FILE
-from inference.models.room import free, weigh
+from inference.models.room import free_for_check, weigh
 from inference.models.verdict import Limits, Task, Verdict
 from inference.options import OPTIONS
 
@@ -39,9 +39,9 @@ def check_bundle(directory: Path) -> Report:
 
 def _task(directory: Path) -> Task:
     budget = cpu.budget(cpu.allowed_cpus(), 1, None, None)
-    known = [size for size in (free(memory(Place())), process.available()) if size is not None]
     seconds = units.interval(_default("load_timeout"))
-    limits = Limits(seconds, max(0, min(known)) if known else None, weigh(directory).beside)
+    free = free_for_check(memory(Place()), process.available())
+    limits = Limits(seconds, free, weigh(directory).beside)
     return Task(
         directory, Execution(budget.threads), units.pixels(_default("max_pixels")), limits, report=True
     )

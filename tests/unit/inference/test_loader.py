@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import models
-from inference.errors import BadRequest, Refused, Unavailable
+from inference.errors import ApiError, BadRequest, Refused, Unavailable
 from inference.models.changes import LoadContext
 from inference.models.gate import check
 from inference.models.loader import Loader
@@ -210,22 +211,29 @@ def test_a_load_is_told_why_its_version_is_refused(bench: Bench) -> None:
             bench.loader.control("a", load=True)
 
 
-def test_a_load_that_the_end_of_the_server_interrupts_is_told_so(bench: Bench) -> None:
-    bench.checker.endless = {"a"}
-    bench.publish("a", "v1")
-    bench.start()
+@contextmanager
+def waiting_load(bench: Bench, error: type[ApiError]) -> Iterator[list[str]]:
+    """Load `a` in another thread during the block; the list gets the message of the error that ends it."""
     told: list[str] = []
 
     def load() -> None:
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(error) as caught:
             bench.loader.control("a", load=True)
         told.append(caught.value.message)
 
     client = threading.Thread(target=load)
     client.start()
     eventually(lambda: bench.loader._waiting, "it waits")
-    bench.stop()
+    yield told
     client.join()
+
+
+def test_a_load_that_the_end_of_the_server_interrupts_is_told_so(bench: Bench) -> None:
+    bench.checker.endless = {"a"}
+    bench.publish("a", "v1")
+    bench.start()
+    with waiting_load(bench, Unavailable) as told:
+        bench.stop()
     assert told == ["the server stops"]
 
 
@@ -233,18 +241,8 @@ def test_an_unload_cancels_the_check_and_answers_who_waits_for_it(bench: Bench) 
     bench.checker.endless = {"a"}
     bench.publish("a", "v1")
     bench.start()
-    told: list[str] = []
-
-    def load() -> None:
-        with pytest.raises(BadRequest) as caught:
-            bench.loader.control("a", load=True)
-        told.append(caught.value.message)
-
-    client = threading.Thread(target=load)
-    client.start()
-    eventually(lambda: bench.loader._waiting, "it waits")
-    bench.loader.control("a", load=False)
-    client.join()
+    with waiting_load(bench, BadRequest) as told:
+        bench.loader.control("a", load=False)
     assert "was unloaded" in told[0]
     assert bench.checker.cancelled == ["a v1"]
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from inference.api.compression import expand
 from inference.api.content_type import require_json
 from inference.api.describe import BINARY, VERSIONED, body, json_answer, operation, parameter
 from inference.api.jobs import Job, finish
@@ -21,6 +20,7 @@ from inference.errors import ApiError, BadRequest
 from inference.messages import JSON, Reply, Request
 from inference.models import batches
 from inference.models.model import Run
+from inference.models.pipeline import scores_output
 from inference.models.registry import Served
 from inference.models.stats import Executed, Timing
 from inference.protocol import results, tensors
@@ -60,8 +60,7 @@ def _decode(job: _Job, services: Services, served: Served) -> None:
     raw = headers.get(RAW_HEADER)
     if raw is None:
         require_json(headers.get("CONTENT_TYPE"), may_be_absent=True)
-    encoding = headers.get("CONTENT_ENCODING")
-    text = expand(job.request.body, encoding, services.max_body, services.max_expansion)
+    text = services.expanded(job.request)
     asked = tensors.decode(text, signature, raw, services.json_limits)
     job.timing.batch_size = tensors.batch_size(asked, signature)
     job.asked = asked
@@ -126,9 +125,8 @@ def _encode(job: _Job, served: Served) -> None:
 
 
 def _labels(served: Served, output: str) -> tuple[str, ...]:
-    outputs = served.model.signature.outputs
-    scores = served.bundle.scores.output or (outputs[0].name if len(outputs) == 1 else "")
-    return served.bundle.labels if output == scores else ()
+    bundle = served.bundle
+    return bundle.labels if output == scores_output(bundle, served.model.signature) else ()
 
 
 def _operation() -> Operation:

@@ -9,7 +9,6 @@ from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from inference.api.compression import expand
 from inference.api.query import model_name
 from inference.api.services import Services
 from inference.errors import TooLarge
@@ -73,9 +72,8 @@ class Route:
 
     def _expanded(self, services: Services, request: Request) -> bytes:
         limit = services.max_body if self.max_body is None else min(self.max_body, services.max_body)
-        encoding = request.headers.get("CONTENT_ENCODING")
         try:
-            body = expand(request.body, encoding, limit, services.max_expansion)
+            body = services.expanded(request, limit)
         except TooLarge:
             if limit < services.max_body:
                 raise self._too_large(limit) from None

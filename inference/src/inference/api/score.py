@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.api import forms
-from inference.api.compression import expand
 from inference.api.describe import BINARY, QUERY_MODEL, VERSIONED, body, json_answer, operation
 from inference.api.jobs import Job, finish
 from inference.api.route import Operation, Route, Where
@@ -61,11 +60,8 @@ def _prepare(job: _Job, services: Services, served: Served) -> None:
             f"model {served.name!r} is no image model: its serving.json has no image section; "
             f"use POST /v2/models/{served.name}/infer"
         )
-    headers = job.request.headers
-    text = expand(
-        job.request.body, headers.get("CONTENT_ENCODING"), services.max_body, services.max_expansion
-    )
-    kind, limits = headers.get("CONTENT_TYPE"), services.picture_limits
+    text = services.expanded(job.request)
+    kind, limits = job.request.headers.get("CONTENT_TYPE"), services.picture_limits
     pictures = forms.pictures(bytes(text), kind, limits, services.json_limits)
     job.batch = served.pipeline.prepare(pictures, limits)
     job.timing.batch_size, job.timing.executions = len(job.batch), served.pipeline.executions(job.batch)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from inference.api.compression import Body, expand
+from inference.messages import Request
 from inference.models.picturefiles import PictureLimits
 from inference.models.registry import Registry
 from inference.protocol.limits import JsonLimits
@@ -29,3 +31,11 @@ class Services:
     max_expansion: int
     json_limits: JsonLimits
     picture_limits: PictureLimits
+
+    def expanded(self, request: Request, limit: int | None = None) -> Body:
+        """Return a request's body without its Content-Encoding, of at most `limit` bytes (None: `max_body`).
+
+        Raises as `compression.expand` does.
+        """
+        encoding = request.headers.get("CONTENT_ENCODING")
+        return expand(request.body, encoding, self.max_body if limit is None else limit, self.max_expansion)

@@ -12,6 +12,7 @@ from inference.http.shortcut import can_send_at_once, send_at_once
 from inference.http.tasks import RefusalTask, Task
 from inference.http.unsent import Unsent
 from inference.messages import Headers, Reply
+from inference.observe.observer import Asked
 
 # How long a client that still sends is read and ignored after a refusal, so that it gets to see the response.
 LINGER_SECONDS = 5.0
@@ -136,6 +137,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         else:
             self.ready = reply, extra
             self.service()
+
+    def asked(self) -> Asked:
+        """Return what the access log and traces record of the first of `requests`."""
+        request = self.requests[0]
+        client, parent = str(self.addr[0]), request.headers.get("TRACEPARENT")
+        return Asked(request.command, request.text_path, client, parent)
 
     def stays_open(self, request: HttpRequest) -> bool:
         """Return whether the connection is kept after the response to a request."""

@@ -23,7 +23,6 @@ from inference.http.poller import Poller
 from inference.http.sockets import BACKLOG, refuse_new_connections
 from inference.logs import fields, logger
 from inference.messages import Headers, Reply
-from inference.observe.observer import Asked
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -119,10 +118,8 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     def record_refusal(self, connection: Connection, error: Any, reply: Reply) -> Headers:
         """Record a request that no endpoint saw; return headers for the response."""
-        request = connection.requests[0]
-        asked = Asked(request.command, request.path, str(connection.addr[0]))
-        identity = request.headers.get("X_REQUEST_ID")
-        return self.recorder.refused(asked, identity, getattr(error, "limit", ""), reply)
+        identity = connection.requests[0].headers.get("X_REQUEST_ID")
+        return self.recorder.refused(connection.asked(), identity, getattr(error, "limit", ""), reply)
 
     def count_limit(self, limit: str) -> None:
         """Count a connection that a limit closes."""

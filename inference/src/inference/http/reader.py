@@ -100,10 +100,6 @@ class Reader:
         message = f"the body arrives more slowly than {self._limits.min_rate} bytes/s (--min-rate)"
         return self._refused(Refusal(HTTPStatus.REQUEST_TIMEOUT, message, "body_rate"))
 
-    def idle(self, now: float) -> float:
-        """Return for how many seconds the connection has waited for the request that is not complete."""
-        return now - self.since
-
     def close(self) -> None:
         """Give back the memory of a request that will not be completed."""
         self.closed = True

@@ -1,6 +1,5 @@
 """A request as waitress's tasks expect it, and as the endpoints do."""
 
-import time
 from collections.abc import Mapping
 from io import BytesIO
 from types import MappingProxyType
@@ -24,7 +23,6 @@ class HttpRequest:
         self.head = head
         self.body = body
         self.refusal = refusal
-        self.arrived = time.perf_counter_ns()
         self.taken: tuple[Memory, int] | None = None
         # waitress's names follow.
         self.command = head.method
@@ -67,7 +65,7 @@ class FailedRequest:
     """What waitress answers in place of a request whose handling raised an exception."""
 
     command = ""
-    path = ""
+    path = text_path = ""
     version = "1.1"
     head = UNREAD
 

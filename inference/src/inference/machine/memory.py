@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from inference.machine.process import anonymous_of
+
 # Of <malloc.h>.
 _M_ARENA_MAX = -8
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _SAMPLE_SECONDS = 0.01
 
 
@@ -46,12 +47,7 @@ def one_arena() -> bool:
 
 def anonymous() -> int:
     """Return the bytes in RAM that are not backed by a file; 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            _, resident, shared, *_ = map(int, file.read().split())
-    except OSError:
-        return 0
-    return (resident - shared) * _PAGE
+    return anonymous_of(os.getpid())
 
 
 class Growth:

@@ -74,8 +74,7 @@ def peak_anonymous() -> int:
     The kernel keeps the peak of all memory only. What files back at the moment is taken from that.
     """
     try:
-        lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-        peak, *backed = (int(lines[key].split()[0]) << 10 for key in ("VmHWM", "RssFile", "RssShmem"))
+        peak, *backed = _bytes(Path("/proc/self/status"), "VmHWM", "RssFile", "RssShmem")
     except (OSError, ValueError, LookupError):
         return 0
     return max(0, peak - sum(backed))
@@ -84,7 +83,13 @@ def peak_anonymous() -> int:
 def available(meminfo: Path = _MEMINFO) -> int | None:
     """Return the bytes of memory that the machine can give without swapping; None if it does not report."""
     try:
-        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) << 10
+        (size,) = _bytes(meminfo, "MemAvailable")
     except (OSError, ValueError, LookupError):
         return None
+    return size
+
+
+def _bytes(file: Path, *keys: str) -> list[int]:
+    """Return sizes from a file of the kernel's with a `key: kibibytes kB` a line."""
+    lines = dict(line.split(":", 1) for line in file.read_text().splitlines())
+    return [int(lines[key].split()[0]) << 10 for key in keys]

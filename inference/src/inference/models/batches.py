@@ -6,11 +6,11 @@ is shown to be computed for itself: by a walk over its graph, or by its author's
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from inference.errors import BadRequest, Refused
+from inference.models import golden
 from inference.models.bundle import DEFAULT_TOLERANCE, Batching
 from inference.models.model import Model
 from inference.protocol.signature import VARIABLE, Signature
@@ -192,15 +192,6 @@ def differs(model: Model, inputs: Mapping[str, Array], tolerance: float) -> str 
     return None
 
 
-def _row(inputs: Mapping[str, Array], at: int) -> dict[str, Array]:
-    return {name: array[at : at + 1] for name, array in inputs.items()}
-
-
-def _same(a: Any, b: Any, tolerance: float) -> bool:
-    if a.shape != b.shape:
-        return False
-    if a.dtype.kind in "Ob":
-        return bool((a == b).all())
-    # Another size of a matrix may be added up in another order.
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    return bool(np.isclose(x, y, rtol=tolerance, atol=tolerance, equal_nan=True).all())
+def _same(a: Array, b: Array, tolerance: float) -> bool:
+    # With a tolerance: another size of a matrix may be added up in another order.
+    return a.shape == b.shape and bool(golden.same(a, b, tolerance).all())

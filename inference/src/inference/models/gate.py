@@ -13,7 +13,7 @@ from inference.models import batches, golden, optimise
 from inference.models.bundle import Bundle, TensorExample, parse_bundle, read_value
 from inference.models.execution import Execution
 from inference.models.model import MODEL_FILE, Model
-from inference.models.pipeline import Pipeline, build
+from inference.models.pipeline import build
 from inference.models.room import weigh
 from inference.models.verdict import Report, Task, Verdict
 from inference.protocol.signature import TensorSpec
@@ -48,19 +48,20 @@ def _check(task: Task) -> Verdict:
     _raise_if_out_of_memory(trouble or "")
     quick = not trouble and golden.is_quick(model)
     pipeline = build(bundle, model.signature)
-    golden.run_examples(bundle, model, pipeline, task.max_pixels)
+    doubt = golden.run_examples(bundle, model, pipeline, task.max_pixels)
     # The graph is read as its author published it: a copy has operators of onnxruntime's own.
     examples = list(golden.inputs_of(bundle, model.signature))
     file, tolerance = task.directory / MODEL_FILE, golden.tolerance_of(bundle)
     most_rows = batches.most_rows(bundle.batching, model, file, examples, tolerance)
+    untried = batches.untried(bundle.batching, examples)
     report = None
     if task.report:
         seconds = time.perf_counter() - started
         model = model if quick == small else _load(task, quick=quick)
-        report = _report(bundle, model, pipeline, trouble, seconds)
+        warnings = _warnings(bundle, trouble, doubt, untried)
+        report = _report(bundle, model, trouble, seconds, warnings)
     assert isinstance(value, dict), value
     serving = {key: item for key, item in value.items() if key != "examples"}
-    untried = batches.untried(bundle.batching, examples)
     count = len(bundle.examples)
     return Verdict(None, trouble, quick, most_rows, serving, count, report=report, untried=untried)
 
@@ -82,16 +83,14 @@ def _raise_if_out_of_memory(reason: str) -> None:
         raise MemoryError(reason)
 
 
-def _report(
-    bundle: Bundle, model: Model, pipeline: Pipeline | None, trouble: str | None, seconds: float
-) -> Report:
+def _report(bundle: Bundle, model: Model, trouble: str | None, seconds: float, warnings: list[str]) -> Report:
     return Report(
         inputs=[_row(spec) for spec in model.signature.inputs],
         outputs=[_row(spec) for spec in model.signature.outputs],
         load=seconds,
         run=_time_a_run(bundle, model, trouble),
         labels=len(bundle.labels),
-        warnings=_warnings(bundle, model, pipeline, trouble),
+        warnings=warnings,
     )
 
 
@@ -114,7 +113,7 @@ def _time_a_run(bundle: Bundle, model: Model, trouble: str | None) -> float | No
     return statistics.median(times)
 
 
-def _warnings(bundle: Bundle, model: Model, pipeline: Pipeline | None, trouble: str | None) -> list[str]:
+def _warnings(bundle: Bundle, trouble: str | None, doubt: str | None, untried: str | None) -> list[str]:
     warnings = []
     if not bundle.examples:
         warnings.append(
@@ -122,11 +121,8 @@ def _warnings(bundle: Bundle, model: Model, pipeline: Pipeline | None, trouble: 
         )
         if trouble:
             warnings.append(f"a run on zeros fails, so the first request will be a slow one: {trouble}")
-    if pipeline:
-        wrong = golden.try_scores(model, pipeline)
-        if wrong:
-            warnings.append(f"a run on black pictures: {wrong}")
-    untried = batches.untried(bundle.batching, golden.inputs_of(bundle, model.signature))
+    if doubt:
+        warnings.append(f"a run on black pictures: {doubt}")
     if untried:
         warnings.append(untried)
     if bundle.image and not bundle.labels:

@@ -17,7 +17,7 @@ from inference.protocol.datatypes import BYTES, Datatype
 from inference.protocol.signature import VARIABLE, Signature, TensorSpec, names
 from inference.protocol.values import Array, parse
 
-# The shortest of so many runs counts: others may have had the CPU.
+# A run that is timed again and again may be short at last: others may have had the CPU before.
 QUICK_RUNS = 5
 SURELY_SLOW_NS = 20 * QUICK_NS
 
@@ -61,13 +61,13 @@ def _zeros(spec: TensorSpec) -> Array:
     return np.full(shape, "", object) if spec.datatype is BYTES else np.zeros(shape, spec.datatype.dtype)
 
 
-def run_examples(bundle: Bundle, model: Model, pipeline: Pipeline | None, max_pixels: int) -> None:
+def run_examples(bundle: Bundle, model: Model, pipeline: Pipeline | None, max_pixels: int) -> str | None:
     """Run all golden examples; raises Refused with the first that differs, numbered from 1.
 
-    Of an image model, black pictures show before whether the scores have a row for each picture.
+    Of an image model, black pictures show before whether the scores have a row for each picture. Returns why
+    those scores are no probabilities, if they are none.
     """
-    if pipeline:
-        try_scores(model, pipeline)
+    doubt = try_scores(model, pipeline) if pipeline else None
     for number, example in enumerate(bundle.examples, 1):
         try:
             _run(example, bundle, model, pipeline, max_pixels)
@@ -75,6 +75,7 @@ def run_examples(bundle: Bundle, model: Model, pipeline: Pipeline | None, max_pi
             raise Refused(f"example {number}: {error.message}") from None
         except (Refused, ValueError) as error:
             raise Refused(f"example {number}: {error}") from None
+    return doubt
 
 
 def try_scores(model: Model, pipeline: Pipeline) -> str | None:
@@ -182,18 +183,19 @@ def compare(name: str, given: Array, wanted: Array, tolerance: float) -> None:
     """Raise Refused if an output is not the wanted one, by a tolerance both absolute and relative."""
     if given.shape != wanted.shape:
         raise Refused(f"output {name!r}: shape is {list(given.shape)}, expected {list(wanted.shape)}")
-    same = _same(given, wanted, tolerance)
-    if same.all():
+    alike = same(given, wanted, tolerance)
+    if alike.all():
         return
-    at = tuple(int(index) for index in np.argwhere(~same)[0])
+    at = tuple(int(index) for index in np.argwhere(~alike)[0])
     place = ",".join(map(str, at))
     raise Refused(
         f"output {name!r}[{place}] is {given[at]}, expected {wanted[at]} (tolerance {tolerance:g}); "
-        f"{int((~same).sum())} of {same.size} values differ"
+        f"{int((~alike).sum())} of {alike.size} values differ"
     )
 
 
-def _same(given: Array, wanted: Array, tolerance: float) -> NDArray[np.bool_]:
+def same(given: Array, wanted: Array, tolerance: float) -> NDArray[np.bool_]:
+    """Return which elements of arrays of one shape are equal, by a tolerance both absolute and relative."""
     if wanted.dtype.kind in "Ob":
         return np.asarray(given == wanted, np.bool_)
     a, b = given.astype(np.float64), wanted.astype(np.float64)

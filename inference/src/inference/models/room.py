@@ -88,6 +88,15 @@ def free(memory: Memory | None) -> int | None:
     return None if memory is None else _left(memory)
 
 
+def free_for_check(memory: Memory | None, machine: int | None) -> int | None:
+    """Return the bytes that a check may take: what is left below the limit and, in all, in the machine.
+
+    None if neither is known.
+    """
+    known = [size for size in (free(memory), machine) if size is not None]
+    return max(0, min(known)) if known else None
+
+
 def _left(memory: Memory) -> int:
     return memory.limit - memory.used - round(_RESERVE * memory.limit)
 

@@ -8,7 +8,7 @@ from inference.machine import memory
 from inference.models.changes import Active, Change, LoadContext
 from inference.models.copies import LEAST_BYTES
 from inference.models.registry import Registry
-from inference.models.room import Plan, Weights, free, need_to_optimise, plan, weigh
+from inference.models.room import Plan, Weights, free_for_check, need_to_optimise, plan, weigh
 from inference.models.verdict import Limits, Task
 from inference.models.volume import Target
 
@@ -48,8 +48,7 @@ class Space:
         """Return the task of a check, with what it may take."""
         context = self.context
         mapped = weights.total if change.copy else weights.beside
-        known = [size for size in (free(context.memory()), context.free()) if size is not None]
-        limits = Limits(context.load_timeout, max(0, min(known)) if known else None, mapped)
+        limits = Limits(context.load_timeout, free_for_check(context.memory(), context.free()), mapped)
         return Task(change.target.directory, context.execution, context.max_pixels, limits, change.copy)
 
     def look_again(self, names: Mapping[str, object]) -> float | None:

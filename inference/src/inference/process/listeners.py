@@ -1,6 +1,7 @@
 """Builds the two listeners of a process: limits, route tables, dispatcher, applications."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from inference.api.admin import admin_routes, make_admin
@@ -59,9 +60,10 @@ def make_listeners(
     routes = admin_routes(State(loader.registry, budget), settings.triton_metrics)
     admin = make_admin(Table(routes), services)
     fail: Callable[[], None] = partial(leave, 1)
+    limits = _limits(settings, memory)
     return (
-        Listener(app, sockets.public, work, observer, _limits(settings, memory), fail, sockets.siblings),
-        Listener(admin, sockets.admin, LoopDispatcher(), Observer(), _admin_limits(settings), fail),
+        Listener(app, sockets.public, work, observer, limits, fail, sockets.siblings),
+        Listener(admin, sockets.admin, LoopDispatcher(), Observer(), _of_admin(limits), fail),
     )
 
 
@@ -93,15 +95,11 @@ def _limits(settings: Settings, memory: MemoryLimit | None) -> Limits:
     )
 
 
-def _admin_limits(settings: Settings) -> Limits:
-    return Limits(
-        max_head=settings.max_head,
-        max_headers=settings.max_headers,
+def _of_admin(limits: Limits) -> Limits:
+    """Return the limits of the admin port: those of the clients' one, but for what is less there."""
+    return replace(
+        limits,
         max_body=ADMIN_MAX_BODY,
-        head_timeout=settings.head_timeout,
-        idle_timeout=settings.idle_timeout,
-        stall_timeout=settings.stall_timeout,
-        min_rate=settings.min_rate,
         max_connections=ADMIN_CONNECTIONS,
         max_connections_per_address=ADMIN_CONNECTIONS,
         memory=Memory(ADMIN_IN_PROGRESS),

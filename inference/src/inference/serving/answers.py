@@ -8,10 +8,10 @@ from inference.api.cors import cors_headers, preflighted
 from inference.api.replies import compressed, error_reply
 from inference.api.services import Services
 from inference.errors import ApiError
-from inference.messages import Reply
+from inference.messages import Headers, Reply
 from inference.models.registry import Served
 from inference.observe.metrics import in_flight
-from inference.observe.observer import Asked, Observer
+from inference.observe.observer import Observer
 from inference.serving.call import Call, Exchange
 from inference.serving.deadline import Left, Runs, TooSlow
 
@@ -76,10 +76,7 @@ class Answers:
             reply = compressed(reply, headers.get("ACCEPT_ENCODING"))
         took = time.perf_counter_ns() - started
         model = reply.model or self.registry.label(call.model)
-        route, identity = call.found.route.name, headers.get("X_REQUEST_ID")
-        extra = self._observer.answered(lambda: asked(call), identity, route, model, reply, took)
-        if self._origins:
-            extra = (*extra, *cors_headers(self._origins, headers.get("ORIGIN")))
+        extra = self._record(call.exchange, call.found.route.name, model, reply, took)
         call.exchange.answer(reply, extra)
         # Only now: a connection that closes leaves its requests to the thread that answers the first of them.
         call.pending = False
@@ -88,26 +85,14 @@ class Answers:
 
     def answer_unrouted(self, exchange: Exchange, reply: Reply) -> None:
         """Send the reply to a request that no route takes."""
-        request = exchange.requests[0]
-        started = time.perf_counter_ns()
-        one = Asked(
-            request.command, request.text_path, str(exchange.addr[0]), request.headers.get("TRACEPARENT")
-        )
-        extra = self._observer.answered(
-            lambda: one,
-            request.headers.get("X_REQUEST_ID"),
-            "unknown",
-            "",
-            reply,
-            time.perf_counter_ns() - started,
-        )
+        extra = self._record(exchange, "unknown", "", reply, 0)
         if self._origins:
-            reply = preflighted(reply, self._origins, request.headers)
-            extra = (*extra, *cors_headers(self._origins, request.headers.get("ORIGIN")))
+            reply = preflighted(reply, self._origins, exchange.requests[0].headers)
         exchange.answer(reply, extra)
 
-
-def asked(call: Call) -> Asked:
-    """Return what the access log and traces record of a request."""
-    request = call.request()
-    return Asked(request.method, request.path, request.client, request.headers.get("TRACEPARENT"))
+    def _record(self, exchange: Exchange, route: str, model: str, reply: Reply, took: int) -> Headers:
+        """Record the reply to the first request, which took so many ns; return further headers for it."""
+        headers = exchange.requests[0].headers
+        identity = headers.get("X_REQUEST_ID")
+        extra = self._observer.answered(exchange.asked, identity, route, model, reply, took)
+        return (*extra, *cors_headers(self._origins, headers.get("ORIGIN"))) if self._origins else extra

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from inference.errors import Unavailable
 from inference.models.bundle import Batching
 from inference.models.registry import Served
-from inference.observe.metrics import QUEUED
 from inference.serving.answers import Answers
 from inference.serving.batch_queue import FOREVER, BatchQueue
 from inference.serving.call import Call
@@ -28,7 +27,9 @@ class Batches:
 
     def put(self, call: Call, model: str, batching: Batching) -> bool:
         """Let a request wait for a batch; return False if too many do so already."""
-        queue = self._queues.setdefault(model, BatchQueue(model, batching))
+        queue = self._queues.get(model)
+        if queue is None:
+            queue = self._queues[model] = BatchQueue(model, batching)
         queue.batching = batching
         # Before it waits: a thread may take and answer it at once.
         call.pending = True
@@ -60,17 +61,14 @@ class Batches:
         """Run the next batch here if its model is quick, or let a thread run it."""
         served = self._answers.registry.available(queue.model)
         if served and served.pace.quick(queue.largest_body()):
-            self._run(queue, on_loop=True)
+            self.run(queue, on_loop=True)
         elif not self._pool.offer(queue.model, Batch(self, queue, wake)):
             queue.running = False
             for call in queue.take():
                 self._answers.refuse(call, Unavailable(f"model {queue.model!r} is busy; try again"))
 
-    def run(self, queue: BatchQueue) -> None:
-        """Run the next batch on a thread."""
-        self._run(queue, on_loop=False)
-
-    def _run(self, queue: BatchQueue, *, on_loop: bool) -> None:
+    def run(self, queue: BatchQueue, *, on_loop: bool) -> None:
+        """Run the next batch, on the I/O loop or on a thread."""
         calls = queue.take()
         for call in calls:
             call.running = True
@@ -82,7 +80,6 @@ class Batches:
             # The version was replaced meanwhile, or the model is away: an error, or a wait.
             for call in calls:
                 one = Run(call, self._answers, self._watch)
-                QUEUED.inc()
                 if not on_loop:
                     one.serve()
                 elif not self._pool.offer(queue.model, one):
@@ -122,6 +119,6 @@ class Batch:
     def serve(self) -> None:
         """Run the batch, and let the I/O loop look for the next one."""
         try:
-            self.batches.run(self.queue)
+            self.batches.run(self.queue, on_loop=False)
         finally:
             self.wake()

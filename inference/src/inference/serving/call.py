@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from inference.api.route import Found
 from inference.messages import Headers, Reply, Request
+from inference.observe.observer import Asked
 
 
 class Exchange(Protocol):
@@ -15,6 +16,9 @@ class Exchange(Protocol):
     addr: Any
     # The call of the first request, once it is placed.
     call: "Call | None"
+
+    def asked(self) -> Asked:
+        """Return what the access log and traces record of the first request."""
 
     def answer(self, reply: Reply, extra: Headers) -> None:
         """Answer the first request, with `extra` headers."""

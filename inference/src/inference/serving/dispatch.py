@@ -13,7 +13,8 @@ from inference.api.table import Table
 from inference.errors import TooLarge, Unavailable
 from inference.logs import logger
 from inference.messages import Reply
-from inference.observe.metrics import QUEUED, REJECTED, limited
+from inference.models.registry import Served
+from inference.observe.metrics import REJECTED, limited
 from inference.serving.answers import Answers
 from inference.serving.batches import Batches
 from inference.serving.call import Call, Exchange
@@ -101,7 +102,6 @@ class Dispatcher(LoopDispatcher):
             return False
         call.left = True
         dropped = self._pool.drop(lambda work: work.call is call)
-        QUEUED.dec(dropped)
         if dropped or self._batches.forget(call):
             call.pending = False
         return call.pending
@@ -129,13 +129,9 @@ class Dispatcher(LoopDispatcher):
             exchange.service()
 
     def _place_model(self, call: Call) -> None:
-        registry = self._answers.registry
-        served = registry.available(call.model, call.version)
-        if served is None:
-            # Not loaded, or being replaced: a thread may wait for it, or finds out what to tell the client.
-            self._offer(registry.label(call.model), Run(call, self._answers, self._watch))
-        elif not call.found.route.tensors:
-            self._offer(served.name, Run(call, self._answers, self._watch))
+        served = self._answers.registry.available(call.model, call.version)
+        if served is None or not call.found.route.tensors:
+            self._hand_over(call, served)
         elif served.bundle.batching:
             if not self._batches.put(call, served.name, served.bundle.batching):
                 limit = f"{served.bundle.batching.max_queue} requests wait already (batching.max_queue)"
@@ -143,13 +139,13 @@ class Dispatcher(LoopDispatcher):
         elif "CONTENT_ENCODING" not in call.headers and served.pace.quick(call.body_bytes):
             self._run_now(call)
         else:
-            self._offer(served.name, Run(call, self._answers, self._watch))
+            self._hand_over(call, served)
 
     def _run_now(self, call: Call) -> None:
         """Run a quick model on the I/O loop; one that turns out slow goes to a thread."""
         lease = self._answers.registry.try_lease(call.model, call.version)
         if lease is None:
-            self._offer(self._answers.registry.label(call.model), Run(call, self._answers, self._watch))
+            self._hand_over(call, None)
             return
         with lease:
             served = lease.served
@@ -158,16 +154,19 @@ class Dispatcher(LoopDispatcher):
                 return
             except TooSlow:
                 served.pace.slow(time.perf_counter_ns())
-        self._offer(served.name, Run(call, self._answers, self._watch))
+        self._hand_over(call, served)
+
+    def _hand_over(self, call: Call, served: Served | None) -> None:
+        """Let a thread run a model; without `served` it waits for the model, or finds out what is wrong."""
+        key = served.name if served else self._answers.registry.label(call.model)
+        self._offer(key, Run(call, self._answers, self._watch))
 
     def _offer(self, key: str, work: Work) -> None:
         """Let a request wait for a thread, or refuse it if too many of its model do."""
         call = work.call
         assert call is not None, key
-        QUEUED.inc()
         call.pending = True
         if not self._pool.offer(key, work):
-            QUEUED.dec()
             call.pending = False
             what = f"model {key!r}" if key else "the server"
             self._refuse_busy(

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from inference.logs import logger
+from inference.observe.metrics import QUEUED
 from inference.serving.call import Call
 from inference.serving.scheduler import Scheduler
 
@@ -37,18 +38,22 @@ class Pool:
             if not self._scheduler.offer(key, work):
                 return False
             started = self._scheduler.start()
+            QUEUED.inc(_requests(work))
         if started:
             self._threads.submit(self._serve, *started)
         return True
 
     def drop(self, unwanted: Callable[[Work], bool]) -> int:
-        """Remove waiting work; return how much it was."""
+        """Remove the waiting work of single requests that `unwanted` chooses; return how much it was."""
         with self._lock:
-            return self._scheduler.drop(unwanted)
+            dropped = self._scheduler.drop(unwanted)
+        QUEUED.dec(dropped)
+        return dropped
 
     def _serve(self, key: str, work: Work) -> None:
         """Do the work, then what waits: to hand that to another thread would take longer."""
         while True:
+            QUEUED.dec(_requests(work))
             try:
                 work.serve()
             except Exception:
@@ -59,3 +64,8 @@ class Pool:
             if started is None:
                 return
             key, work = started
+
+
+def _requests(work: Work) -> int:
+    """Return how many requests wait with a work: those of a batch are counted by its queue."""
+    return int(work.call is not None)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from inference.errors import ApiError
-from inference.observe.metrics import QUEUED
 from inference.serving.answers import Answers
 from inference.serving.call import Call
 from inference.serving.deadline import Watch
@@ -18,7 +17,6 @@ class Handle:
 
     def serve(self) -> None:
         """Answer it."""
-        QUEUED.dec()
         self.call.running = True
         self.answers.handle(self.call)
 
@@ -33,7 +31,6 @@ class Run:
 
     def serve(self) -> None:
         """Wait for the model if it is being replaced, run it, and answer."""
-        QUEUED.dec()
         call = self.call
         call.running = True
         try:
